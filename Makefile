@@ -1,0 +1,46 @@
+# `make demo` and `make test` set up everything they need: a virtual environment with exactly the locked
+# packages, and for tests Debian's MariaDB where it is missing.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: demo dev test lint format lock clean
+
+demo: $(INSTALLED)
+	@$(BIN)/netsuite-pipeline demo
+
+dev: $(INSTALLED)
+	@$(BIN)/netsuite-pipeline dev
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Debian ships Python without ensurepip; its python3-venv package brings it.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+		|| { echo "Python 3.11, 3.12 or 3.13 is needed; $$($(PYTHON) --version) was found. Name another with PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
+	@echo "Installing into .venv (about a minute, once) ..."
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Needs uv. The lock holds exact versions with hashes and names no package index.
+lock:
+	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-strip-extras \
+		--no-emit-index-url --no-header --quiet -o requirements.lock
+
+clean:
+	rm -rf .venv .demo .dev

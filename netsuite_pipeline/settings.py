@@ -1,0 +1,175 @@
+"""Every setting of the pipeline: its environment variable, type, default and meaning.
+
+Nothing else reads the environment. Values are checked together and a bad one is reported in one sentence
+that names the variable and never repeats a secret.
+"""
+
+import os
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+_TBA = ("netsuite_consumer_key", "netsuite_consumer_secret", "netsuite_token_id", "netsuite_token_secret")
+_M2M = ("netsuite_client_id", "netsuite_certificate_id", "netsuite_private_key_file")
+
+_WAREHOUSE_FORM = (
+    "expected a URL such as mysql+pymysql://user:password@host/database, in which @ : / # ? and % of the password are "
+    "percent-encoded (@ is %40)"
+)
+
+
+class SettingsError(ValueError):
+    """A setting is missing or malformed; the text is one sentence for the person who set it."""
+
+
+class Settings(BaseSettings):
+    """The settings, from the environment. Field names are the variables' names in lower case."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+    netsuite_account_id: str | None = Field(None, description="Account id, e.g. 1234567 or 1234567_SB1.")
+    netsuite_base_url: str | None = Field(
+        None, description="Overrides https://<account>.suitetalk.api.netsuite.com, e.g. for the sandbox."
+    )
+    netsuite_auth: Literal["tba", "m2m"] = Field(
+        "m2m", description="tba: OAuth 1.0a tokens; m2m: OAuth 2.0 client credentials with a certificate."
+    )
+    netsuite_consumer_key: SecretStr | None = Field(None, description="TBA: the integration's consumer key.")
+    netsuite_consumer_secret: SecretStr | None = Field(None, description="TBA: the integration's consumer secret.")
+    netsuite_token_id: SecretStr | None = Field(None, description="TBA: the access token's id.")
+    netsuite_token_secret: SecretStr | None = Field(None, description="TBA: the access token's secret.")
+    netsuite_client_id: SecretStr | None = Field(None, description="M2M: the integration's client id.")
+    netsuite_certificate_id: str | None = Field(None, description="M2M: the certificate id that NetSuite shows.")
+    netsuite_private_key_file: Path | None = Field(None, description="M2M: PEM file of the certificate's private key.")
+    netsuite_concurrency: int = Field(
+        5,
+        ge=1,
+        le=100,
+        description="Requests in flight, shared equally by the runs that may talk to NetSuite at once.",
+    )
+    netsuite_timeout: float = Field(
+        120.0,
+        gt=0,
+        le=900,
+        description="Seconds to wait for an answer; NetSuite itself cuts off at 15 minutes.",
+    )
+    warehouse_url: SecretStr = Field(
+        SecretStr("sqlite:///warehouse.db"),
+        validate_default=True,
+        description="mysql+pymysql://user:password@host/database, or an SQLite file (relative: in DAGSTER_HOME).",
+    )
+    batch_size: int = Field(1000, ge=1, le=100_000, description="Records per batch when a range is planned.")
+    run_batches: int = Field(25, ge=1, le=1000, description="Batches per Dagster run; a run costs seconds to start.")
+    delete_guard_percent: int = Field(
+        50,
+        ge=0,
+        le=100,
+        description="A batch that would flag a larger share of its rows as deleted fails instead.",
+    )
+    wave_size: int = Field(300, ge=1, le=100_000, description="Batches in flight per job, at most.")
+    wave_completion_threshold: int = Field(
+        90,
+        ge=1,
+        le=100,
+        description="Percent of a wave that is done before the next wave of its level starts.",
+    )
+    wave_retry_attempts: int = Field(3, ge=0, le=20, description="How often a failed batch is tried again.")
+    wave_timeout: int = Field(1800, ge=1, description="Seconds after which a wave without progress is reported.")
+    wave_inter_wave_delay: int = Field(30, ge=0, le=86_400, description="Seconds between two waves.")
+    wave_retry_timeout_errors: bool = Field(default=True, description="Try again after timeouts.")
+    wave_retry_api_errors: bool = Field(default=True, description="Try again after rate limits and an unavailable API.")
+    wave_retry_database_errors: bool = Field(default=True, description="Try again after database errors.")
+    wave_continue_on_permanent: bool = Field(default=True, description="Go on when a batch has failed for good.")
+    feature_wave_coordination: bool = Field(
+        default=True, description="Off: dispatch each level at once, whatever its size."
+    )
+
+    @field_validator("netsuite_account_id")
+    @classmethod
+    def _account_is_plain(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9]+([_-][A-Za-z0-9]+)*", value):
+            raise ValueError("expected letters, digits and underscores, e.g. 1234567_SB1")
+        return value
+
+    @field_validator("netsuite_base_url")
+    @classmethod
+    def _base_url_is_http(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("expected an http or https URL such as https://1234567.suitetalk.api.netsuite.com")
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("expected scheme, host and port only, without credentials or parameters")
+        if parts.port == 0:
+            raise ValueError("port 0 is no port to connect to")
+        if parts.scheme == "http" and parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
+            raise ValueError("plain http is for loopback only, because it would send credentials in the clear")
+        return value.rstrip("/")
+
+    @field_validator("warehouse_url")
+    @classmethod
+    def _warehouse_is_supported(cls, value: SecretStr) -> SecretStr:
+        try:
+            url = make_url(value.get_secret_value())
+        except (ArgumentError, ValueError):
+            # Never the error's own words: they quote parts of the URL, and so of the password.
+            raise ValueError(_WAREHOUSE_FORM) from None
+        if "@" in (url.host or "") + (url.database or "") and url.get_backend_name() != "sqlite":
+            raise ValueError(_WAREHOUSE_FORM)
+        if url.drivername not in {"sqlite", "sqlite+pysqlite", "mysql+pymysql", "mariadb+pymysql"}:
+            raise ValueError(f"{url.drivername} is not supported; use mysql+pymysql, mariadb+pymysql or sqlite")
+        if not url.database or url.database == ":memory:":
+            raise ValueError("the URL must name a database (for SQLite: a file, because several processes share it)")
+        if url.get_backend_name() != "sqlite":
+            return value
+        # The command and the daemon start in different folders and have to mean the same file.
+        file = Path(os.environ.get("DAGSTER_HOME", ""), url.database).absolute()
+        return SecretStr(f"{url.drivername}:///{file}")
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings of this process; SettingsError naming the first variable that is wrong."""
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            variable = str(first["loc"][0]).upper()
+            reason = first["msg"].removeprefix("Value error, ")
+            raise SettingsError(f"{variable} is not usable: {reason}.") from None
+
+    @cached_property
+    def netsuite_url(self) -> str:
+        """The account's REST host. Lower case and dashes in the host (Oracle help section_1498251763)."""
+        if self.netsuite_base_url:
+            return self.netsuite_base_url
+        host = self.require_account().lower().replace("_", "-")
+        return f"https://{host}.suitetalk.api.netsuite.com"
+
+    def require_account(self) -> str:
+        """The account id, upper case with underscores as the OAuth realm wants it; SettingsError if unset."""
+        if self.netsuite_account_id is None:
+            raise SettingsError("NETSUITE_ACCOUNT_ID is not set: give the account id, e.g. 1234567_SB1.")
+        return self.netsuite_account_id.upper().replace("-", "_")
+
+    def require_credentials(self) -> None:
+        """SettingsError naming the first credential that the chosen scheme needs and that is not set."""
+        for name in _TBA if self.netsuite_auth == "tba" else _M2M:
+            if getattr(self, name) is None:
+                raise SettingsError(f"{name.upper()} is not set: NETSUITE_AUTH={self.netsuite_auth} needs it.")
+        if self.netsuite_auth == "m2m" and self.netsuite_private_key_file is not None:
+            _require_readable(self.netsuite_private_key_file)
+
+
+def _require_readable(path: Path) -> None:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise SettingsError(f"NETSUITE_PRIVATE_KEY_FILE cannot be read: {path}: {error.strerror}.") from None
