@@ -1,0 +1,45 @@
+"""A batch: a closed id range of one record type, and its partition key.
+
+The one notation of a range lives here. How ranges are chosen is `waves.planner`'s business.
+"""
+
+import re
+from dataclasses import dataclass
+
+_KEY = re.compile(r"(-?[0-9]{1,19})\.\.(-?[0-9]{1,19})")
+
+
+class BatchKeyError(ValueError):
+    """A partition key that is not a range of ids."""
+
+
+@dataclass(frozen=True, order=True)
+class BatchRange:
+    """All ids from `first` to `last`, both included. Ids may be negative, hence dots and no dash in the key."""
+
+    first: int
+    last: int
+
+    def __post_init__(self) -> None:
+        if self.first > self.last:
+            raise BatchKeyError(f"A batch must not end before it starts: {self.first}..{self.last}.")
+
+    @property
+    def key(self) -> str:
+        """The partition key, e.g. `1001..5233`."""
+        return f"{self.first}..{self.last}"
+
+    @classmethod
+    def parse(cls, key: str) -> "BatchRange":
+        """The range a partition key stands for; BatchKeyError where it stands for none."""
+        match = _KEY.fullmatch(key)
+        if match is None:
+            raise BatchKeyError(f"{key!r} is no batch: expected two ids such as 1001..5233.")
+        batch = cls(int(match[1]), int(match[2]))
+        if batch.key != key:
+            # 007..9 next to 7..9 would be two partitions over the same records.
+            raise BatchKeyError(f"{key!r} is no batch: it is written {batch.key}.")
+        return batch
+
+    def __contains__(self, value: int) -> bool:
+        return self.first <= value <= self.last

@@ -1,0 +1,136 @@
+"""The set of record types: lookup, dependency closure and levels.
+
+A catalog is checked when it is built, so that everything after it can rely on it. The declarations
+themselves are in `entities`, `items`, `transactions` and `organisation`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
+
+from netsuite_pipeline.record_types.model import Field, RecordType
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class CatalogError(ValueError):
+    """Declarations that contradict each other, or a name that no declaration has."""
+
+
+class Catalog:
+    """Record types by name, in dependency order."""
+
+    def __init__(self, record_types: Iterable[RecordType]) -> None:
+        declared = list(record_types)
+        self._by_name = {record_type.name: record_type for record_type in declared}
+        _check_unique(declared)
+        for record_type in declared:
+            _check_fields(record_type)
+            self._check_dependencies(record_type)
+        _check_shared_tables(declared)
+        self._levels = self._compute_levels()
+        self._ordered = tuple(sorted(declared, key=lambda declaration: self._levels[declaration.name]))
+
+    def __iter__(self) -> Iterator[RecordType]:
+        return iter(self._ordered)
+
+    def __len__(self) -> int:
+        return len(self._ordered)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, dependencies before dependents."""
+        return tuple(record_type.name for record_type in self._ordered)
+
+    def get(self, name: str) -> RecordType:
+        """The record type called `name`; CatalogError naming the known ones otherwise."""
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise CatalogError(f"There is no record type {name!r}. Known: {', '.join(self.names)}.") from None
+
+    def level(self, name: str) -> int:
+        """0 for a type that depends on nothing, otherwise 1 + the highest level it depends on."""
+        return self._levels[self.get(name).name]
+
+    def select(self, names: Iterable[str], *, dependencies: bool) -> tuple[RecordType, ...]:
+        """The named types in dependency order, with all they depend on if `dependencies`."""
+        wanted: set[str] = set()
+        pending = [self.get(name) for name in names]
+        while pending:
+            record_type = pending.pop()
+            if record_type.name not in wanted:
+                wanted.add(record_type.name)
+                pending.extend(self.get(name) for name in record_type.depends_on if dependencies)
+        return tuple(record_type for record_type in self._ordered if record_type.name in wanted)
+
+    def extended(self, record_type: RecordType) -> "Catalog":
+        """A catalog with one more declaration."""
+        return Catalog((*self._ordered, record_type))
+
+    def _check_dependencies(self, record_type: RecordType) -> None:
+        references = [field.references for field in record_type.fields if field.references]
+        for name in (*record_type.depends_on, *references):
+            if name not in self._by_name:
+                raise CatalogError(f"Record type {record_type.name!r} refers to {name!r}, which is not declared.")
+
+    def _compute_levels(self) -> dict[str, int]:
+        graph = {name: record_type.depends_on for name, record_type in self._by_name.items()}
+        levels: dict[str, int] = {}
+        try:
+            for name in TopologicalSorter(graph).static_order():
+                levels[name] = 1 + max((levels[parent] for parent in graph[name]), default=-1)
+        except CycleError as error:
+            raise CatalogError(
+                f"Record types depend on each other in a circle: {' -> '.join(error.args[1])}."
+            ) from None
+        return levels
+
+
+def _check_unique(declared: list[RecordType]) -> None:
+    for attribute in ("name", "id"):
+        seen: set[object] = set()
+        for record_type in declared:
+            value = getattr(record_type, attribute)
+            if value in seen:
+                raise CatalogError(f"Two record types have the {attribute} {value!r}; each needs its own.")
+            seen.add(value)
+
+
+def _check_fields(record_type: RecordType) -> None:
+    names = [field.name for field in record_type.source_fields]
+    repeated = {name for name in names if names.count(name) > 1}
+    reserved = {"external_id", "row_hash", "record_type", "imported_at", "deleted_at"} & set(names)
+    if repeated or reserved:
+        wrong = ", ".join(sorted(repeated | reserved))
+        raise CatalogError(f"Record type {record_type.name!r} declares a column twice or a reserved one: {wrong}.")
+    # Names become identifiers of SQL, of assets and of files.
+    odd = [name for name in (record_type.name, record_type.table, *names) if not _NAME.fullmatch(name)]
+    if odd:
+        raise CatalogError(
+            f"Record type {record_type.name!r}: names are lower-case letters, digits and underscores and begin"
+            f" with a letter, unlike {', '.join(map(repr, odd))}."
+        )
+
+
+def _check_shared_tables(declared: list[RecordType]) -> None:
+    columns: dict[tuple[str, str], tuple[str, Field]] = {}
+    keys: dict[str, tuple[Field, ...]] = {}
+    for record_type in declared:
+        if keys.setdefault(record_type.table, record_type.key) != record_type.key:
+            raise CatalogError(f"The types that share table {record_type.table!r} must have the same key.")
+        for field in record_type.fields:
+            owner, known = columns.setdefault((record_type.table, field.name), (record_type.name, field))
+            if (known.kind, known.length, known.precision, known.scale) != (
+                field.kind,
+                field.length,
+                field.precision,
+                field.scale,
+            ):
+                raise CatalogError(
+                    f"Column {record_type.table}.{field.name} is declared differently by {owner!r} and"
+                    f" {record_type.name!r}."
+                )

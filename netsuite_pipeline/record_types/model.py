@@ -1,0 +1,125 @@
+"""The vocabulary of a declaration: Field, Source and RecordType.
+
+Only data and what follows from it without any input or output belongs here. Queries are built in
+`netsuite.suiteql`, tables in `warehouse.tables`, converters in `transform.rows`.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a NetSuite value means; decides query expression, converter and column type."""
+
+    INTEGER = "integer"
+    REFERENCE = "reference"
+    TEXT = "text"
+    DECIMAL = "decimal"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One column: where it comes from and what it holds.
+
+    `name` is the column of the target table and the key of the row NetSuite answers (the query aliases
+    it). `source` is the SuiteQL column; without a dot it belongs to the record type's own table.
+    `length` counts characters (None: TEXT without a limit). `references` names the record type whose
+    `refid` this column holds.
+    """
+
+    name: str
+    source: str
+    kind: Kind
+    length: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    references: str | None = None
+    nullable: bool = True
+
+
+def integer(name: str, source: str | None = None, *, nullable: bool = True) -> Field:
+    """A whole number that fits a signed 64-bit column."""
+    return Field(name=name, source=source or name, kind=Kind.INTEGER, nullable=nullable)
+
+
+def reference(source: str, to: str | None = None, *, name: str | None = None) -> Field:
+    """The id of another record; the column is `<source>_id` unless named. `to` is a record type, if we import it."""
+    column = name or f"{source.rpartition('.')[2]}_id"
+    return Field(name=column, source=source, kind=Kind.REFERENCE, references=to)
+
+
+def text(name: str, length: int | None, source: str | None = None) -> Field:
+    """Text of at most `length` characters; None for long text."""
+    return Field(name=name, source=source or name, kind=Kind.TEXT, length=length)
+
+
+def decimal(name: str, source: str | None = None, *, precision: int = 24, scale: int = 8) -> Field:
+    """An exact number. 24 digits with 8 decimals hold every money amount, rate and quantity of NetSuite's."""
+    return Field(name=name, source=source or name, kind=Kind.DECIMAL, precision=precision, scale=scale)
+
+
+def flag(name: str, source: str | None = None) -> Field:
+    """A boolean; NetSuite sends 'T' or 'F'."""
+    return Field(name=name, source=source or name, kind=Kind.BOOLEAN)
+
+
+def date(name: str, source: str | None = None) -> Field:
+    """A calendar date without a time, in the account's zone."""
+    return Field(name=name, source=source or name, kind=Kind.DATE)
+
+
+def moment(name: str, source: str | None = None) -> Field:
+    """A date with a time to the second, in the account's zone as NetSuite renders it."""
+    return Field(name=name, source=source or name, kind=Kind.DATETIME)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the rows come from: a SuiteQL table, an optional join and an optional filter.
+
+    `where` and `join` are SuiteQL text with qualified columns. `modified` is the column that moves when a
+    record changes, None where the account keeps none.
+    """
+
+    table: str
+    where: str | None = None
+    join: str | None = None
+    modified: str | None = "lastmodifieddate"
+
+
+SINGLE_KEY = (integer("refid", "id", nullable=False),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordType:
+    """One importable type. Query, target table, asset, partitions, job and lineage all follow from it.
+
+    `id` is the record type id of the coordination tables. `key` is the natural key; its first column is the
+    one whose ranges are batches (for lines: the transaction). `fields` are the remaining columns.
+    """
+
+    name: str
+    id: int
+    table: str
+    source: Source
+    fields: tuple[Field, ...]
+    depends_on: tuple[str, ...] = ()
+    key: tuple[Field, ...] = field(default=SINGLE_KEY)
+
+    @property
+    def batch_field(self) -> Field:
+        """The key column whose id ranges are the batches."""
+        return self.key[0]
+
+    @property
+    def source_fields(self) -> tuple[Field, ...]:
+        """Every column that is asked of NetSuite, key first."""
+        return self.key + self.fields
+
+    @property
+    def label(self) -> str:
+        """The name for people: `sales_order` reads `Sales order`."""
+        return self.name.replace("_", " ").capitalize()

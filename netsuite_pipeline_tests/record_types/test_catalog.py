@@ -1,0 +1,148 @@
+"""Declarations that contradict each other are refused when the catalog is built; levels follow from dependencies."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.record_types.catalog import Catalog, CatalogError
+from netsuite_pipeline.record_types.items import SUBTYPES
+from netsuite_pipeline.record_types.model import RecordType, Source, decimal, integer, reference, text
+
+
+def declare(name: str, *depends_on: str, **changes) -> RecordType:
+    values = {
+        "name": name,
+        "id": -9999,
+        "table": f"{name}s",
+        "source": Source(table=name),
+        "fields": (text("name", 10),),
+        "depends_on": depends_on,
+        **changes,
+    }
+    return RecordType(**values)
+
+
+def test_the_declared_types_and_their_ids():
+    assert {record_type.name: record_type.id for record_type in CATALOG} == {
+        "subsidiary": -117,
+        "location": -103,
+        "price_level": -186,
+        "customer": -3,
+        "inventory_item": -1010,
+        "item": -6,
+        "opportunity": -31,
+        "transaction_line": -1020,
+        "sales_order": -19,
+    }
+
+
+def test_levels_of_the_declared_types():
+    assert {name: CATALOG.level(name) for name in CATALOG.names} == {
+        "subsidiary": 0,
+        "location": 0,
+        "price_level": 0,
+        "customer": 1,
+        "inventory_item": 1,
+        "item": 1,
+        "opportunity": 2,
+        "transaction_line": 2,
+        "sales_order": 3,
+    }
+
+
+def test_a_type_comes_after_everything_it_depends_on():
+    seen: set[str] = set()
+    for record_type in CATALOG:
+        assert seen.issuperset(record_type.depends_on)
+        seen.add(record_type.name)
+
+
+def test_a_type_depends_on_the_types_that_it_refers_to_directly_or_not_at_all():
+    for record_type in CATALOG:
+        referenced = {field.references for field in record_type.fields if field.references}
+        closure = {found.name for found in CATALOG.select([record_type.name], dependencies=True)}
+        assert referenced <= closure, record_type.name
+
+
+def test_selecting_with_dependencies_takes_the_whole_chain_in_order():
+    names = [record_type.name for record_type in CATALOG.select(["customer"], dependencies=True)]
+    assert names == ["subsidiary", "location", "price_level", "customer"]
+
+
+def test_selecting_without_dependencies_takes_the_named_types_only_in_order():
+    names = [found.name for found in CATALOG.select(["sales_order", "customer"], dependencies=False)]
+    assert names == ["customer", "sales_order"]
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones():
+    with pytest.raises(CatalogError, match=r"'custmer'.*customer"):
+        CATALOG.select(["custmer"], dependencies=True)
+
+
+def test_membership_and_length():
+    assert "customer" in CATALOG
+    assert "custmer" not in CATALOG
+    assert len(CATALOG) == len(CATALOG.names) == 9
+
+
+def test_one_more_declaration_makes_a_larger_catalog_and_leaves_the_first_alone():
+    larger = CATALOG.extended(declare("employee", "subsidiary"))
+    assert larger.level("employee") == 1
+    assert "employee" not in CATALOG
+
+
+def test_every_item_is_imported_by_exactly_one_type():
+    conditions = {name: CATALOG.get(name).source.where for name in [*SUBTYPES, "item"]}
+    for name, code in SUBTYPES.items():
+        assert conditions[name] == f"item.itemtype = '{code}'"
+        assert f"'{code}'" in str(conditions["item"])
+    assert "IS NULL OR" in str(conditions["item"])
+
+
+@given(st.integers(1, 8).flatmap(lambda size: st.lists(st.sets(st.integers(0, 7)), min_size=size, max_size=size)))
+def test_a_level_is_one_more_than_the_highest_below_it(parents):
+    # Type n may depend on lower numbers only, so there is no circle.
+    edges = [[f"t{parent}" for parent in below if parent < number] for number, below in enumerate(parents)]
+    catalog = Catalog(declare(f"t{number}", *below, id=-number - 1) for number, below in enumerate(edges))
+    for number, below in enumerate(edges):
+        assert catalog.level(f"t{number}") == 1 + max((catalog.level(parent) for parent in below), default=-1)
+
+
+@pytest.mark.parametrize(
+    ("declared", "reason"),
+    [
+        ([declare("a", id=-1), declare("a", id=-2)], "name 'a'"),
+        ([declare("a", id=-1), declare("b", id=-1)], "id -1"),
+        ([declare("a", "nowhere")], "'nowhere', which is not declared"),
+        ([declare("a", fields=(reference("owner", "nowhere"),))], "'nowhere', which is not declared"),
+        ([declare("a", "b", id=-1), declare("b", "a", id=-2)], "in a circle"),
+        ([declare("a", "a")], "in a circle"),
+        ([declare("a", fields=(text("name", 10), text("name", 20)))], "twice or a reserved one: name"),
+        ([declare("a", fields=(text("refid", 10),))], "twice or a reserved one: refid"),
+        ([declare("a", fields=(text("row_hash", 10),))], "twice or a reserved one: row_hash"),
+        ([declare("a", fields=(text("Name", 10),))], "unlike 'Name'"),
+        ([declare("a", fields=(text("full name", 10),))], "unlike 'full name'"),
+        ([declare("a", table="a; DROP")], "unlike 'a; DROP'"),
+        ([declare("A b")], "unlike 'A b'"),
+        (
+            [declare("a", id=-1, table="t"), declare("b", id=-2, table="t", fields=(text("name", 20),))],
+            "'name|t.name is declared differently",
+        ),
+        (
+            [declare("a", id=-1, table="t"), declare("b", id=-2, table="t", key=(integer("other", nullable=False),))],
+            "must have the same key",
+        ),
+    ],
+)
+def test_contradicting_declarations_are_refused(declared, reason):
+    with pytest.raises(CatalogError, match=reason):
+        Catalog(declared)
+
+
+def test_types_that_share_a_table_may_each_have_columns_of_their_own():
+    one = declare("a", id=-1, table="t")
+    other = replace(one, name="b", id=-2, fields=(text("name", 10), decimal("weight")))
+    assert len(Catalog([one, other])) == 2
