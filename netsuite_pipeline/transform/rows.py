@@ -1,0 +1,116 @@
+"""NetSuite row -> Row or Rejection, compiled once per record type.
+
+Required columns come first (`refid`, `external_id`), then the declared ones; every row of a type has the same
+columns in the same order. Single values are converted in `transform.values`.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.model import RecordType
+from netsuite_pipeline.transform.batch import Row
+from netsuite_pipeline.transform.rejection import ConversionError, Rejection, RejectReason
+from netsuite_pipeline.transform.values import converter_for
+
+_HASH_BYTES = 16
+
+
+def columns_of(record_type: RecordType) -> tuple[str, ...]:
+    """The imported columns in the order of `Row.values`: key, external_id, fields. All of them are hashed."""
+    keys = tuple(field.name for field in record_type.key)
+    return (*keys, "external_id", *(field.name for field in record_type.fields))
+
+
+class RowTransformer:
+    """Types the rows of one record type."""
+
+    def __init__(self, record_type: RecordType) -> None:
+        self._keys = [(field.name, converter_for(field)) for field in record_type.key]
+        self._fields = [(field.name, converter_for(field)) for field in record_type.fields]
+        # NetSuite adds `links` to every row; it is no column.
+        self._known = frozenset(field.name for field in record_type.source_fields) | {"links"}
+
+    def transform(self, row: Mapping[str, Any], within: BatchRange) -> Row | Rejection:
+        """The typed row, or why it cannot be loaded. An absent or null key of `row` is NULL.
+
+        Column names are compared in lower case: NetSuite does not promise their casing (Oracle help
+        section_156257796125).
+        """
+        sent = row
+        if not self._known.issuperset(row):
+            row = {name.lower(): value for name, value in row.items()}
+        key: tuple[int, ...] | None = None
+        try:
+            key = self._key(row)
+            self._check(key, row, within)
+            values = (*key, ":".join(map(str, key)), *self._values(row))
+        except _RowError as error:
+            return error.rejection(sent, key=key)
+        return Row(key, values, hash_values(values))
+
+    def _check(self, key: tuple[int, ...], row: Mapping[str, Any], within: BatchRange) -> None:
+        if key[0] not in within:
+            raise _RowError(self._keys[0][0], RejectReason.OUTSIDE_BATCH, f"{key[0]} is not in {within.key}")
+        unknown = sorted(row.keys() - self._known)
+        if unknown:
+            raise _RowError(unknown[0], RejectReason.UNKNOWN_COLUMN, f"not asked for: {', '.join(unknown)}")
+
+    def _key(self, row: Mapping[str, Any]) -> tuple[int, ...]:
+        key = []
+        for name, convert in self._keys:
+            value = row.get(name)
+            if value is None:
+                raise _RowError(name, RejectReason.MISSING_KEY, f"the row has no {name}")
+            key.append(_converted(name, convert, value))
+        return tuple(key)
+
+    def _values(self, row: Mapping[str, Any]) -> Iterable[Any]:
+        get = row.get
+        for name, convert in self._fields:
+            value = get(name)
+            yield None if value is None else _converted(name, convert, value)
+
+
+def hash_values(values: tuple[Any, ...]) -> bytes:
+    """16 bytes that differ whenever a value differs.
+
+    Values are separated by a byte that UTF-8 text cannot contain, and typed, so that '1' and 1 or None and ''
+    never collide. Decimals are compared by value: 1.50 and 1.5 are the same money.
+    """
+    return blake2b(b"\xff".join(map(_hashable, values)), digest_size=_HASH_BYTES).digest()
+
+
+def _hashable(value: Any) -> bytes:
+    if value is None:
+        return b"n"
+    if isinstance(value, str):
+        return b"s" + value.encode()
+    if type(value) is bool:
+        return b"T" if value else b"F"
+    if isinstance(value, int):
+        return b"i%d" % value
+    if isinstance(value, Decimal):
+        # Not normalize(): it rounds to the 28 digits of decimal's context.
+        text = f"{value:f}" if value else "0"
+        return b"D" + (text.rstrip("0").rstrip(".") if "." in text else text).encode()
+    moment: str = value.isoformat()
+    return b"d" + moment.encode()
+
+
+def _converted(name: str, convert: Any, value: Any) -> Any:
+    try:
+        return convert(value)
+    except ConversionError as error:
+        raise _RowError(name, error.reason, error.detail) from None
+
+
+class _RowError(Exception):
+    def __init__(self, field: str, reason: RejectReason, detail: str) -> None:
+        super().__init__(detail)
+        self.field, self.reason, self.detail = field, reason, detail
+
+    def rejection(self, row: Mapping[str, Any], *, key: tuple[int, ...] | None) -> Rejection:
+        return Rejection(reason=self.reason, detail=self.detail, field=self.field, payload=dict(row), key=key)
