@@ -1,0 +1,1 @@
+"""SOURCE: NetSuite over SuiteTalk REST. Authentication, client, queries, measuring and reading."""

@@ -1,0 +1,260 @@
+"""NetSuiteClient: SuiteQL over HTTP for many threads at once, with bounds on requests, retries and time.
+
+Query text is made in `suiteql`; what an answer means as an error is decided in `errors`, how often it is
+tried again in `retry`, how a request is signed in `auth`.
+"""
+
+import copy
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+import orjson
+
+from netsuite_pipeline.netsuite.auth import auth_for
+from netsuite_pipeline.netsuite.errors import (
+    AuthenticationFailed,
+    QueryCancelled,
+    QueryRejected,
+    RecordTypeUnavailable,
+    TimedOut,
+    TransientError,
+    Unavailable,
+    classify,
+)
+from netsuite_pipeline.netsuite.page import PAGE_SIZE, Page
+from netsuite_pipeline.netsuite.retry import ATTEMPTS, retrying
+from netsuite_pipeline.settings import Settings
+
+_PATH = "/services/rest/query/v1/suiteql"
+_CONNECT_SECONDS = 15.0
+_QUERY_CHARACTERS = 200
+# How soon a waiting query notices that it is cancelled.
+_CANCEL_SECONDS = 0.2
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+Sleep = Callable[[float], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientStats:
+    """What a client has done so far. `seconds_waiting` is the time between attempts, over all threads."""
+
+    requests: int = 0
+    retries: int = 0
+    seconds_waiting: float = 0.0
+
+
+class NetSuiteClient:
+    """Runs SuiteQL queries. Thread-safe; at most `concurrency` requests are in flight."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        auth: httpx.Auth,
+        identity: str,
+        concurrency: int,
+        timeout: float,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        """`identity` names account and scheme in errors. `timeout` is in seconds, for an answer to arrive."""
+        self.concurrency = concurrency
+        self._identity = identity
+        self._timeout = timeout
+        self._sleep = sleep
+        self._slots = threading.BoundedSemaphore(concurrency)
+        self._gate = _CredentialGate()
+        self._stats = ClientStats()
+        self._stats_lock = threading.Lock()
+        self._http = httpx.Client(
+            base_url=base_url,
+            auth=auth,
+            headers={"Prefer": "transient", "Accept": "application/json", "Accept-Encoding": "gzip"},
+            timeout=httpx.Timeout(timeout, connect=_CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+            event_hooks={"request": [self._count_request]},
+            # A company's proxy does not lead to a server on this machine.
+            trust_env=urlsplit(base_url).hostname not in _LOOPBACK,
+        )
+
+    @classmethod
+    def connect(cls, settings: Settings, *, concurrency: int | None = None, sleep: Sleep = time.sleep) -> Self:
+        """A client for the account of the settings. Sends nothing; SettingsError if a credential is unusable.
+
+        `concurrency` replaces NETSUITE_CONCURRENCY, for a run that shares the account's slots with others.
+        """
+        auth = auth_for(settings)
+        account = settings.netsuite_account_id or settings.netsuite_url
+        return cls(
+            base_url=settings.netsuite_url,
+            auth=auth,
+            identity=f"account {account} with NETSUITE_AUTH={settings.netsuite_auth}",
+            concurrency=concurrency or settings.netsuite_concurrency,
+            timeout=settings.netsuite_timeout,
+            sleep=sleep,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    @property
+    def stats(self) -> ClientStats:
+        """What has been done so far; a snapshot."""
+        with self._stats_lock:
+            return self._stats
+
+    def query(self, sql: str, *, cancelled: threading.Event | None = None) -> Page:
+        """The first page, of at most PAGE_SIZE rows, that `sql` answers.
+
+        Raises a NetSuiteError that says what was attempted and NetSuite's last status and code: a
+        TransientError after the last attempt, any other at once. QueryCancelled as soon as `cancelled` is set,
+        except that a request in flight is waited for.
+        """
+        attempted = f"Query NetSuite ({_shortened(sql)})"
+        retry = retrying(partial(self._pause, cancelled=cancelled))
+        try:
+            page = retry(self._attempt, sql, cancelled)
+        except TransientError as error:
+            tries = f"{retry.statistics['attempt_number']} of at most {ATTEMPTS} attempts"
+            raise error.within(f"{attempted} failed after {tries}, the last answer being") from error
+        except (QueryRejected, RecordTypeUnavailable, QueryCancelled) as error:
+            raise error.within(attempted) from error
+        return replace(page, attempts=retry.statistics["attempt_number"])
+
+    def _attempt(self, sql: str, cancelled: threading.Event | None) -> Page:
+        if cancelled is not None and cancelled.is_set():
+            raise QueryCancelled("cancelled")
+        with self._gate.admitted(), self._slots:
+            body = self._send(sql)
+        return _page(body)
+
+    def _send(self, sql: str) -> bytes:
+        deadline = time.monotonic() + self._timeout
+        request = self._http.build_request("POST", _PATH, params={"limit": PAGE_SIZE}, json={"q": sql})
+        try:
+            response = self._http.send(request, stream=True)
+            try:
+                if response.status_code != httpx.codes.OK:
+                    response.read()
+                    raise classify(response)
+                return _read_until(response, deadline)
+            finally:
+                response.close()
+        except httpx.TimeoutException as error:
+            raise TimedOut(f"no answer ({type(error).__name__})") from error
+        except httpx.RequestError as error:
+            raise Unavailable(f"no complete answer ({type(error).__name__}: {error})") from error
+        except AuthenticationFailed as error:
+            raise error.within(
+                f"Log in to {self._identity}, twice. Check the credentials, the role's permissions and this"
+                " machine's clock; nothing more is sent, because five failures lock the login. NetSuite says"
+            ) from error
+
+    def _pause(self, seconds: float, *, cancelled: threading.Event | None) -> None:
+        with self._stats_lock:
+            self._stats = replace(
+                self._stats,
+                retries=self._stats.retries + 1,
+                seconds_waiting=self._stats.seconds_waiting + seconds,
+            )
+        if cancelled is None:
+            self._sleep(seconds)
+            return
+        while seconds > 0 and not cancelled.is_set():
+            self._sleep(min(seconds, _CANCEL_SECONDS))
+            seconds -= _CANCEL_SECONDS
+
+    def _count_request(self, _: httpx.Request) -> None:
+        with self._stats_lock:
+            self._stats = replace(self._stats, requests=self._stats.requests + 1)
+
+
+class _CredentialGate:
+    """Lets one request alone try the credentials, and none any more once they were refused.
+
+    Five failures within 30 minutes lock the login (Oracle help subsect_156935170194), so wrong credentials
+    must not be tried by every thread.
+    """
+
+    def __init__(self) -> None:
+        self._first = threading.Lock()
+        self._accepted = False
+        self._refusal: AuthenticationFailed | None = None
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Around one request; AuthenticationFailed at once if the credentials are known to be refused."""
+        with nullcontext() if self._accepted else self._first:
+            if self._refusal is not None:
+                raise copy.copy(self._refusal)
+            try:
+                yield
+            except AuthenticationFailed as error:
+                self._refusal = error
+                raise
+            except (QueryRejected, RecordTypeUnavailable):
+                self._accepted = True
+                raise
+            self._accepted = True
+
+
+def _read_until(response: httpx.Response, deadline: float) -> bytes:
+    # The read timeout starts again with every byte; the deadline ends an answer that trickles.
+    chunks = []
+    for chunk in response.iter_bytes():
+        chunks.append(chunk)
+        if time.monotonic() > deadline:
+            raise TimedOut("the answer did not arrive completely in time")
+    return b"".join(chunks)
+
+
+def _page(body: bytes) -> Page:
+    answer = _parsed(body)
+    items = answer.get("items") if isinstance(answer, dict) else None
+    if items is None:
+        # Observed on live accounts by Salto's adapter, which asks again as well.
+        raise TimedOut("an answer without rows or an empty list of them", status=httpx.codes.OK)
+    if not isinstance(items, list) or not all(isinstance(row, dict) for row in items):
+        raise Unavailable("an answer whose items are no rows", status=httpx.codes.OK)
+    total = answer.get("totalResults")
+    return Page(
+        items=items,
+        total=total if isinstance(total, int) else None,
+        has_more=answer.get("hasMore") is True,
+    )
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        # Half a surrogate pair: valid JSON that orjson refuses. Its row is rejected later, not the page.
+        return json.loads(body)
+    except ValueError as error:
+        if not body.strip():
+            raise TimedOut("an empty answer", status=httpx.codes.OK) from None
+        raise Unavailable(f"truncated or malformed JSON of {len(body)} bytes", status=httpx.codes.OK) from error
+
+
+def _shortened(sql: str) -> str:
+    return sql if len(sql) <= _QUERY_CHARACTERS else f"{sql[:_QUERY_CHARACTERS]}…"

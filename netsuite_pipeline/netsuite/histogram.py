@@ -1,0 +1,147 @@
+"""How the records of a type are spread over its ids, measured with a handful of aggregate queries.
+
+What is planned from a histogram is decided in `waves.planner`.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from netsuite_pipeline.netsuite.errors import IncompleteRead, QueryRejected
+from netsuite_pipeline.netsuite.page import PAGE_SIZE, Queries, whole_number
+from netsuite_pipeline.netsuite.reading import key_pages
+from netsuite_pipeline.netsuite.suiteql import bounds_query, histogram_query
+from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.model import RecordType
+
+# Buckets of a quarter of a batch coalesce into batches that are at least three quarters full.
+_BUCKETS_PER_BATCH = 4
+# Fewer than three pages of PAGE_SIZE, so that any span of ids takes at most three queries.
+_MOST_BUCKETS = 2900
+_REFINEMENT = 10
+# Each level is at least ten times finer, so five reach single ids from a span of 290 million. A bucket that is
+# still too heavy becomes a batch that is larger than it should be, and is read page by page all the same.
+_MOST_LEVELS = 5
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The `records` whose ids are from `first` to `last`, both included."""
+
+    first: int
+    last: int
+    records: int
+
+    @property
+    def width(self) -> int:
+        """How many ids, used or not, it spans."""
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Histogram:
+    """All records of a type by id: ascending buckets that each hold at least one record.
+
+    `first` and `last` are the lowest and highest id, None if there is no record.
+    """
+
+    total: int
+    first: int | None
+    last: int | None
+    buckets: tuple[Bucket, ...]
+
+
+def measure(client: Queries, record_type: RecordType, *, batch_size: int, from_id: int | None = None) -> Histogram:
+    """The exact histogram of a record type, from `from_id` on if given.
+
+    No bucket that can be divided holds more than `batch_size` records, so that they coalesce into full
+    batches. Raises RecordTypeUnavailable if the account lacks the table and other NetSuiteErrors as they come;
+    if NetSuite refuses only the histogram, every id is read instead.
+    """
+    row = _only_row(client, bounds_query(record_type, from_id))
+    total = whole_number(row, "records") or 0
+    lowest, highest = whole_number(row, "lowest"), whole_number(row, "highest")
+    if lowest is None or highest is None:
+        return Histogram(total=0, first=None, last=None, buckets=())
+    span = BatchRange(lowest, highest)
+    if total <= batch_size:
+        buckets = [Bucket(lowest, highest, total)]
+    else:
+        try:
+            buckets = _measured(client, record_type, span, batch_size=batch_size)
+        except QueryRejected:
+            size = max(1, batch_size // _BUCKETS_PER_BATCH)
+            buckets = list(_walked(client, record_type, span, size=size))
+    # Summed, because records may have come or gone since their bounds were asked for.
+    total = sum(bucket.records for bucket in buckets)
+    return Histogram(total=total, first=lowest, last=highest, buckets=tuple(buckets))
+
+
+def _measured(client: Queries, record_type: RecordType, span: BatchRange, *, batch_size: int) -> list[Bucket]:
+    width = max(1, batch_size // _BUCKETS_PER_BATCH, math.ceil((span.last - span.first + 1) / _MOST_BUCKETS))
+    buckets = list(_buckets(client, record_type, span, width=width))
+    for _ in range(_MOST_LEVELS):
+        heaviest = max((bucket.records for bucket in buckets if bucket.width > 1), default=0)
+        if heaviest <= batch_size:
+            break
+        # If a bucket's records were spread evenly, its parts would have the size of a quarter of a batch.
+        factor = max(_REFINEMENT, math.ceil(_BUCKETS_PER_BATCH * heaviest / batch_size))
+        width = max(1, width // factor)
+        for region in _heavy_regions(buckets, batch_size=batch_size, width=width):
+            finer = list(_buckets(client, record_type, region, width=width))
+            kept = [bucket for bucket in buckets if bucket.last < region.first or bucket.first > region.last]
+            buckets = sorted([*kept, *finer], key=lambda bucket: bucket.first)
+    return buckets
+
+
+def _buckets(client: Queries, record_type: RecordType, span: BatchRange, *, width: int) -> Iterator[Bucket]:
+    # Each query groups only the ids of one page of buckets; otherwise the first would group all of them.
+    for start in range(span.first, span.last + 1, PAGE_SIZE * width):
+        within = BatchRange(start, min(start + PAGE_SIZE * width - 1, span.last))
+        last = within.first - 1
+        for row in client.query(histogram_query(record_type, width=width, origin=span.first, within=within)).items:
+            number, records = whole_number(row, "bucket"), whole_number(row, "records")
+            if number is None or records is None:
+                raise IncompleteRead("Measure ids: a row of the histogram lacks its bucket or its count.")
+            first = span.first + number * width
+            if first <= last:
+                raise IncompleteRead(f"Measure ids: bucket {number} came after id {last}.")
+            last = min(first + width - 1, span.last)
+            yield Bucket(first, last, records)
+
+
+def _heavy_regions(buckets: list[Bucket], *, batch_size: int, width: int) -> list[BatchRange]:
+    # A gap that takes less than a page of the finer buckets is measured again rather than asked around.
+    regions: list[BatchRange] = []
+    for bucket in buckets:
+        if bucket.records <= batch_size or bucket.width == 1:
+            continue
+        if regions and bucket.first - regions[-1].last <= PAGE_SIZE * width:
+            regions[-1] = BatchRange(regions[-1].first, bucket.last)
+        else:
+            regions.append(BatchRange(bucket.first, bucket.last))
+    return regions
+
+
+def _walked(client: Queries, record_type: RecordType, span: BatchRange, *, size: int) -> Iterator[Bucket]:
+    # An id may stand for many rows (the lines of a transaction), and they must not be divided.
+    first = last = span.first
+    records = 0
+    for page in key_pages(client, record_type, span):
+        for key in page:
+            if records >= size and key[0] != last:
+                yield Bucket(first, last, records)
+                first, records = key[0], 0
+            elif not records:
+                first = key[0]
+            last = key[0]
+            records += 1
+    if records:
+        yield Bucket(first, last, records)
+
+
+def _only_row(client: Queries, sql: str) -> dict[str, object]:
+    rows = client.query(sql).items
+    if len(rows) != 1:
+        raise IncompleteRead(f"Count records: NetSuite answered {len(rows)} rows where a count is one row.")
+    return rows[0]

@@ -1,0 +1,76 @@
+"""How often and how long a request is tried again: bounded attempts, full jitter, `Retry-After`.
+
+Which errors qualify is decided by their class in `errors`.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
+
+from netsuite_pipeline.netsuite.errors import TransientError
+
+_log = logging.getLogger(__name__)
+
+ATTEMPTS = 5
+# One wait, and all waits of one query, in seconds. A batch that needs longer is tried again by its wave.
+LONGEST_WAIT = 60.0
+TOTAL_WAIT = 180.0
+
+# Oracle asks for a delay that grows and is not fixed (help bridgehead_1509974866); with full jitter, clients
+# that were refused together do not come back together.
+_backoff = wait_random_exponential(multiplier=2, max=LONGEST_WAIT)
+
+
+def retrying(pause: Callable[[float], None]) -> Retrying:
+    """A fresh retry loop. It calls `pause` with the seconds to wait, and in the end raises the last error."""
+    return Retrying(
+        retry=retry_if_exception_type(TransientError),
+        stop=_enough,
+        wait=_wait,
+        before_sleep=_report,
+        sleep=pause,
+        reraise=True,
+    )
+
+
+def seconds_of(retry_after: str | None, *, now: datetime) -> float:
+    """The seconds a `Retry-After` header asks for, at most LONGEST_WAIT; both forms of RFC 9110, 10.2.3.
+
+    An absent or unreadable header asks for nothing: NetSuite does not document that it sends one.
+    """
+    if retry_after is None:
+        return 0.0
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit():
+        seconds = float(text)
+    else:
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return 0.0
+        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+    return min(max(seconds, 0.0), LONGEST_WAIT)
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, TransientError) else None
+    return max(_backoff(state), seconds_of(asked, now=datetime.now(UTC)))
+
+
+def _enough(state: RetryCallState) -> bool:
+    return state.attempt_number >= ATTEMPTS or state.idle_for + state.upcoming_sleep > TOTAL_WAIT
+
+
+def _report(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    _log.warning(
+        "NetSuite, attempt %d of %d: %s. Next in %.1f s.",
+        state.attempt_number,
+        ATTEMPTS,
+        error,
+        state.upcoming_sleep,
+    )

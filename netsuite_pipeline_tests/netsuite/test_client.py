@@ -1,0 +1,313 @@
+"""The client over real sockets: what it sends, what it tries again, and when it gives up."""
+
+import gzip
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from netsuite_pipeline.netsuite.client import NetSuiteClient
+from netsuite_pipeline.netsuite.errors import (
+    AuthenticationFailed,
+    NetSuiteError,
+    QueryCancelled,
+    QueryRejected,
+    RateLimited,
+    RecordTypeUnavailable,
+    TimedOut,
+    Unavailable,
+)
+from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.settings import SettingsError
+from netsuite_pipeline_tests.netsuite.conftest import SECRETS
+from netsuite_pipeline_tests.netsuite.scripted_server import Reply, fault, rows
+
+SQL = "SELECT customer.id AS refid FROM customer"
+REFUSED = fault(401, "INVALID_LOGIN")
+LIMITED = fault(429, "CONCURRENCY_LIMIT_EXCEEDED")
+
+
+def test_a_query_is_sent_as_netsuite_documents_it(serve):
+    server, client = serve(rows({"refid": "7"}, total=1500, more=True))
+    page = client.query(SQL)
+    (seen,) = server.seen
+    assert (seen.method, seen.target) == ("POST", "/services/rest/query/v1/suiteql?limit=1000")
+    assert json.loads(seen.body) == {"q": SQL}
+    assert (seen.headers["prefer"], seen.headers["content-type"]) == ("transient", "application/json")
+    assert seen.headers["accept-encoding"] == "gzip"
+    assert [row["refid"] for row in page.items] == ["7"]
+    assert (page.total, page.has_more, page.attempts) == (1500, True, 1)
+
+
+def test_a_compressed_answer_is_unpacked(serve):
+    body = gzip.compress(rows({"refid": "7"}).body)
+    _, client = serve(Reply(body=body, headers={"Content-Encoding": "gzip"}))
+    assert client.query(SQL).items[0]["refid"] == "7"
+
+
+def test_half_a_surrogate_pair_does_not_cost_the_page(serve):
+    _, client = serve(Reply(body=b'{"items": [{"refid": "1", "name": "\\ud83d"}, {"refid": "2"}]}'))
+    assert [row["refid"] for row in client.query(SQL).items] == ["1", "2"]
+
+
+SPOILT = {
+    "429": (LIMITED, RateLimited, FailureCategory.API_RATE_LIMIT),
+    "500": (fault(500, "UNEXPECTED_ERROR"), Unavailable, FailureCategory.API_UNAVAILABLE),
+    "502": (Reply(502, b"<html>"), Unavailable, FailureCategory.API_UNAVAILABLE),
+    "503": (Reply(503), Unavailable, FailureCategory.API_UNAVAILABLE),
+    "504": (Reply(504), Unavailable, FailureCategory.API_UNAVAILABLE),
+    "reset": (Reply(how="reset"), Unavailable, FailureCategory.API_UNAVAILABLE),
+    "half a body": (Reply(body=rows({"a": "b"}).body, how="half"), Unavailable, FailureCategory.API_UNAVAILABLE),
+    "truncated JSON": (Reply(body=b'{"items": [{"re'), Unavailable, FailureCategory.API_UNAVAILABLE),
+    "broken gzip": (
+        Reply(body=b"no gzip", headers={"Content-Encoding": "gzip"}),
+        Unavailable,
+        FailureCategory.API_UNAVAILABLE,
+    ),
+    "items that are no rows": (Reply(body=b'{"items": [1]}'), Unavailable, FailureCategory.API_UNAVAILABLE),
+    "empty object": (Reply(body=b"{}"), TimedOut, FailureCategory.TIMEOUT),
+    "no items": (Reply(body=b'{"count": 0}'), TimedOut, FailureCategory.TIMEOUT),
+    "empty body": (Reply(body=b""), TimedOut, FailureCategory.TIMEOUT),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_passing_fault_is_tried_again(serve, waits, name):
+    server, client = serve(SPOILT[name][0], SPOILT[name][0], rows({"refid": "7"}))
+    page = client.query(SQL)
+    assert page.items[0]["refid"] == "7"
+    assert (page.attempts, len(server.seen), len(waits)) == (3, 3, 2)
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_lasting_fault_ends_after_five_attempts_with_its_category(serve, waits, name):
+    reply, kind, category = SPOILT[name]
+    server, client = serve(reply)
+    with pytest.raises(kind, match=r"Query NetSuite \(SELECT.* failed after 5 of at most 5 attempts") as caught:
+        client.query(SQL)
+    assert caught.value.category == category
+    assert (len(server.seen), len(waits)) == (5, 4)
+    if reply.how == "whole" and name != "broken gzip":
+        assert caught.value.status == reply.status
+
+
+@pytest.mark.parametrize("how", ["silent", "trickle"])
+def test_an_answer_that_does_not_arrive_in_time_is_tried_again(serve, how):
+    late = Reply(body=rows({"refid": "late"}).body, how=how)
+    server, client = serve(late, rows({"refid": "7"}), netsuite_timeout=0.2)
+    assert client.query(SQL).items[0]["refid"] == "7"
+    assert len(server.seen) == 2
+
+
+def test_an_endless_silence_is_a_timeout(serve, waits):
+    _, client = serve(Reply(how="silent"), netsuite_timeout=0.05)
+    with pytest.raises(TimedOut) as caught:
+        client.query(SQL)
+    assert (caught.value.category, len(waits)) == (FailureCategory.TIMEOUT, 4)
+
+
+def test_a_refused_connection_is_an_unavailable_api(settings_for, waits):
+    client = NetSuiteClient.connect(settings_for("http://127.0.0.1:1"), sleep=waits.append)
+    with client, pytest.raises(Unavailable):
+        client.query(SQL)
+    assert len(waits) == 4
+
+
+def test_every_attempt_is_signed_anew(serve):
+    server, client = serve(LIMITED, Reply(503), Reply(how="reset"), rows())
+    client.query(SQL)
+    assert len({seen.headers["authorization"] for seen in server.seen}) == 4
+
+
+def test_retry_after_in_seconds_is_honoured(serve, waits):
+    _, client = serve(fault(429, "CONCURRENCY_LIMIT_EXCEEDED", **{"Retry-After": "41"}), rows())
+    client.query(SQL)
+    assert waits == [41.0]
+
+
+def test_retry_after_as_a_date_is_honoured(serve, waits):
+    moment = format_datetime(datetime.now(UTC) + timedelta(seconds=50), usegmt=True)
+    _, client = serve(Reply(503, headers={"Retry-After": moment}), rows())
+    client.query(SQL)
+    assert 20 < waits[0] <= 50
+
+
+def test_retry_after_of_an_hour_is_capped(serve, waits):
+    _, client = serve(Reply(503, headers={"Retry-After": "3600"}), rows())
+    client.query(SQL)
+    assert waits == [60.0]
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (fault(400, "INVALID_PARAMETER", "Unknown identifier 'subsidiary'"), QueryRejected),
+        (fault(400, "INVALID_PARAMETER", "Record 'customer' was not found."), RecordTypeUnavailable),
+        (fault(403, "INSUFFICIENT_PERMISSION"), RecordTypeUnavailable),
+        (fault(404, "NONEXISTENT_ID"), QueryRejected),
+    ],
+)
+def test_a_lasting_refusal_is_not_tried_again(serve, waits, reply, kind):
+    server, client = serve(reply)
+    with pytest.raises(kind, match=r"Query NetSuite \(SELECT customer.id") as caught:
+        client.query(SQL)
+    assert caught.value.category == FailureCategory.PERMANENT_ERROR
+    assert (len(server.seen), waits) == (1, [])
+
+
+def test_a_long_query_is_shortened_in_errors(serve):
+    _, client = serve(fault(400, "INVALID_PARAMETER", "no"))
+    with pytest.raises(QueryRejected) as caught:
+        client.query("SELECT " + "x" * 5000)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(("scheme", "attempts"), [("tba", 2), ("m2m", 2)])
+def test_wrong_credentials_stop_after_one_more_try_and_name_scheme_and_account(serve, waits, scheme, attempts):
+    server, client = serve(REFUSED, netsuite_auth=scheme)
+    with pytest.raises(AuthenticationFailed) as caught:
+        client.query(SQL)
+    assert (len(server.seen), waits) == (attempts, [])
+    assert "1234567_SB1" in str(caught.value)
+    assert f"NETSUITE_AUTH={scheme}" in str(caught.value)
+    assert (caught.value.status, caught.value.code) == (401, "INVALID_LOGIN")
+    assert not [secret for secret in SECRETS.values() if secret in str(caught.value)]
+
+
+def test_after_refused_credentials_nothing_more_is_sent(serve):
+    server, client = serve(REFUSED)
+    messages = set()
+    for _ in range(5):
+        with pytest.raises(AuthenticationFailed) as caught:
+            client.query(SQL)
+        messages.add(str(caught.value))
+    assert len(server.seen) == 2
+    assert len(messages) == 1
+
+
+def test_wrong_credentials_cost_two_attempts_however_many_threads_ask(serve):
+    server, client = serve(REFUSED, netsuite_concurrency=8)
+    with ThreadPoolExecutor(8) as threads:
+        errors = [future.exception() for future in [threads.submit(client.query, SQL) for _ in range(32)]]
+    assert {type(error) for error in errors} == {AuthenticationFailed}
+    assert len(server.seen) == 2
+
+
+def test_the_first_request_goes_alone_until_an_answer_proves_the_credentials(serve):
+    server, client = serve(Reply(503), rows(), netsuite_concurrency=4)
+    server.gate = threading.Event()
+    with ThreadPoolExecutor(4) as threads:
+        futures = [threads.submit(client.query, SQL) for _ in range(4)]
+        _until(lambda: len(server.seen) == 1)
+        assert server.most_at_once == 1
+        server.gate.set()
+        for future in futures:
+            future.result()
+    assert server.most_at_once <= 4
+
+
+def test_a_rejected_query_proves_the_credentials_too(serve):
+    server, client = serve(fault(400, "INVALID_PARAMETER"), rows(), netsuite_concurrency=2)
+    with pytest.raises(QueryRejected):
+        client.query(SQL)
+    server.gate = threading.Event()
+    with ThreadPoolExecutor(2) as threads:
+        futures = [threads.submit(client.query, SQL) for _ in range(2)]
+        _until(lambda: server.most_at_once == 2)
+        server.gate.set()
+        for future in futures:
+            future.result()
+
+
+def test_never_more_requests_in_flight_than_the_concurrency(serve):
+    server, client = serve(rows(), netsuite_concurrency=3)
+    client.query(SQL)
+    server.gate = threading.Event()
+    with ThreadPoolExecutor(12) as threads:
+        futures = [threads.submit(client.query, SQL) for _ in range(12)]
+        _until(lambda: server.most_at_once == 3)
+        server.gate.set()
+        for future in futures:
+            future.result()
+    assert (server.most_at_once, len(server.seen)) == (3, 13)
+
+
+def test_waiting_for_a_slot_is_no_timeout(serve, waits):
+    slow = Reply(body=b'{"items":[]}        ', how="trickle")
+    _, client = serve(rows(), slow, netsuite_concurrency=1, netsuite_timeout=1.0)
+    client.query(SQL)
+    # 0.4 s each, one after the other: the last one waits longer for its slot than an answer may take.
+    with ThreadPoolExecutor(4) as threads:
+        for future in [threads.submit(client.query, SQL) for _ in range(4)]:
+            future.result()
+    assert waits == []
+
+
+def test_concurrency_can_be_a_share_of_the_accounts(settings_for):
+    with NetSuiteClient.connect(settings_for("http://127.0.0.1:1"), concurrency=2) as client:
+        assert client.concurrency == 2
+
+
+def test_stats_count_every_request_retry_and_wait(serve, waits):
+    _, client = serve(LIMITED, Reply(503), rows())
+    client.query(SQL)
+    client.query(SQL)
+    stats = client.stats
+    assert (stats.requests, stats.retries) == (4, 2)
+    assert stats.seconds_waiting == pytest.approx(sum(waits))
+
+
+def test_a_cancelled_query_sends_nothing(serve):
+    server, client = serve(rows())
+    cancelled = threading.Event()
+    cancelled.set()
+    with pytest.raises(QueryCancelled):
+        client.query(SQL, cancelled=cancelled)
+    assert server.seen == []
+
+
+def test_cancelling_ends_the_wait_before_the_next_attempt(settings_for, serve):
+    server, _ = serve(fault(429, "CONCURRENCY_LIMIT_EXCEEDED", **{"Retry-After": "60"}))
+    cancelled = threading.Event()
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        cancelled.set()
+
+    client = NetSuiteClient.connect(settings_for(server.base_url), sleep=sleep)
+    with client, pytest.raises(QueryCancelled):
+        client.query(SQL, cancelled=cancelled)
+    assert (len(server.seen), len(slept)) == (1, 1)
+    assert slept[0] < 1
+
+
+@pytest.mark.parametrize("missing", ["netsuite_token_secret", "netsuite_consumer_key"])
+def test_a_missing_credential_is_named_before_anything_is_sent(settings_for, missing):
+    settings = settings_for("http://127.0.0.1:1", **{missing: None})
+    with pytest.raises(SettingsError, match=missing.upper()):
+        NetSuiteClient.connect(settings)
+
+
+def test_a_proxy_of_the_environment_is_not_used_for_a_server_on_this_machine(serve, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    _, client = serve(rows({"refid": "7"}))
+    assert client.query(SQL).items[0]["refid"] == "7"
+
+
+def test_every_error_of_the_client_is_a_netsuite_error():
+    kinds = [AuthenticationFailed, QueryCancelled, QueryRejected, RateLimited, RecordTypeUnavailable, TimedOut]
+    assert all(issubclass(kind, NetSuiteError) for kind in [*kinds, Unavailable])
+
+
+def _until(condition) -> None:
+    deadline = threading.Event()
+    for _ in range(500):
+        if condition():
+            return
+        deadline.wait(0.01)
+    raise AssertionError("it did not come to that within five seconds")

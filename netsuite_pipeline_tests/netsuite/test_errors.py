@@ -1,0 +1,112 @@
+"""NetSuite's answers become errors by status and code."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from netsuite_pipeline.netsuite.errors import (
+    AuthenticationFailed,
+    NetSuiteError,
+    QueryRejected,
+    RateLimited,
+    RecordTypeUnavailable,
+    TimedOut,
+    TransientError,
+    Unavailable,
+    classify,
+)
+from netsuite_pipeline.record_types.failure import FailureCategory
+
+SAMPLES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "error_bodies.json").read_text())["samples"]
+
+EXPECTED: dict[str, tuple[type[NetSuiteError], str]] = {
+    "401_invalid_login": (AuthenticationFailed, "INVALID_LOGIN"),
+    "400_invalid_content": (QueryRejected, "INVALID_CONTENT"),
+    "404_nonexistent_id": (QueryRejected, "NONEXISTENT_ID"),
+    "400_invalid_request": (QueryRejected, "INVALID_REQUEST"),
+    "429_concurrency": (RateLimited, "CONCURRENCY_LIMIT_EXCEEDED"),
+    "500_unexpected_error": (Unavailable, "UNEXPECTED_ERROR"),
+    "400_suiteql_unknown_identifier": (QueryRejected, "INVALID_PARAMETER"),
+    "400_suiteql_unknown_table": (RecordTypeUnavailable, "INVALID_PARAMETER"),
+    "400_suiteql_record_not_available": (RecordTypeUnavailable, "INVALID_PARAMETER"),
+    "400_record_q_invalid": (QueryRejected, "INVALID_PARAMETER"),
+    "403_insufficient_permission": (RecordTypeUnavailable, "INSUFFICIENT_PERMISSION"),
+    "400_invalid_header_language": (QueryRejected, "INVALID_HEADER"),
+    "400_date_parse_text": (QueryRejected, "INVALID_PARAMETER"),
+}
+
+
+def answered(status: int, body: bytes = b"", **headers: str) -> NetSuiteError:
+    return classify(httpx.Response(status, content=body, headers=headers))
+
+
+def test_every_known_body_has_an_expectation():
+    assert {sample["name"] for sample in SAMPLES} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample["name"])
+def test_known_body_is_classified_and_quoted(sample):
+    body = sample["body"]
+    error = answered(body["status"], json.dumps(body).encode())
+    kind, code = EXPECTED[sample["name"]]
+    assert (type(error), error.code, error.status) == (kind, code, body["status"])
+    assert body["o:errorDetails"][0]["detail"][:300] in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "category"),
+    [
+        (302, Unavailable, FailureCategory.API_UNAVAILABLE),
+        (401, AuthenticationFailed, FailureCategory.PERMANENT_ERROR),
+        (403, QueryRejected, FailureCategory.PERMANENT_ERROR),
+        (408, TimedOut, FailureCategory.TIMEOUT),
+        (429, RateLimited, FailureCategory.API_RATE_LIMIT),
+        (500, Unavailable, FailureCategory.API_UNAVAILABLE),
+        (502, Unavailable, FailureCategory.API_UNAVAILABLE),
+        (503, Unavailable, FailureCategory.API_UNAVAILABLE),
+        (504, Unavailable, FailureCategory.API_UNAVAILABLE),
+    ],
+)
+@pytest.mark.parametrize("body", [b"", b"<html>Bad Gateway</html>", b"[]", b'{"o:errorDetails": ["?"]}', b"\xff"])
+def test_status_decides_when_the_body_says_nothing(status, kind, category, body):
+    error = answered(status, body)
+    assert (type(error), error.category, error.code) == (kind, category, None)
+    assert str(error) == f"HTTP {status}"
+
+
+def test_restlet_concurrency_refusal_is_a_rate_limit_although_its_status_is_400():
+    body = b'{"o:errorDetails": [{"detail": "Request limit", "o:errorCode": "SSS_REQUEST_LIMIT_EXCEEDED"}]}'
+    assert isinstance(answered(400, body), RateLimited)
+
+
+def test_the_unknown_column_is_named():
+    sample = next(sample for sample in SAMPLES if sample["name"] == "400_suiteql_unknown_identifier")
+    error = answered(400, json.dumps(sample["body"]).encode())
+    assert isinstance(error, QueryRejected)
+    assert error.column == "subsidiary"
+
+
+def test_the_texts_of_a_missing_table_mean_nothing_on_a_server_error():
+    body = b'{"o:errorDetails": [{"detail": "Record \'x\' was not found"}]}'
+    assert isinstance(answered(500, body), Unavailable)
+
+
+def test_retry_after_is_kept_for_whoever_waits():
+    error = answered(429, b"", **{"Retry-After": "7"})
+    assert isinstance(error, TransientError)
+    assert error.retry_after == "7"
+
+
+def test_a_long_detail_is_trimmed():
+    body = json.dumps({"o:errorDetails": [{"detail": "x" * 5000, "o:errorCode": "INVALID_PARAMETER"}]})
+    assert len(str(answered(400, body.encode()))) < 500
+
+
+def test_an_error_keeps_its_kind_and_code_when_it_gets_context():
+    error = answered(503, b"", **{"Retry-After": "9"}).within("Count records")
+    assert (str(error), type(error), error.status) == ("Count records: HTTP 503", Unavailable, 503)
+    assert isinstance(error, TransientError)
+    assert error.retry_after == "9"
