@@ -1,0 +1,127 @@
+"""The ledger of a batch: what became of each row that NetSuite counted.
+
+Only the record and its arithmetic; `warehouse.loader` fills it in and stores it with the rows it speaks of.
+"""
+
+import datetime as dt
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.warehouse.errors import LedgerMismatch, StaleRead
+from netsuite_pipeline.warehouse.tables import LEDGER
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ledger:
+    """Counts of one committed batch.
+
+    `expected` is NetSuite's own count, `fetched` the rows it sent. Each of them is in exactly one of
+    `inserted`, `updated`, `unchanged`, `rejected`; `deleted` counts target rows that NetSuite no longer has.
+    `retries` are the repeated requests and the repeated transactions. Seconds are wall-clock; `committed_at`
+    is naive UTC.
+    """
+
+    record_type: str
+    range: BatchRange
+    job_id: str | None
+    run_id: str | None
+    expected: int
+    fetched: int
+    inserted: int
+    updated: int
+    unchanged: int
+    deleted: int
+    rejected: int
+    requests: int
+    retries: int
+    api_seconds: float
+    transform_seconds: float
+    database_seconds: float
+    committed_at: dt.datetime
+
+    @property
+    def written(self) -> int:
+        """Rows of the target table that were changed in any way."""
+        return self.inserted + self.updated + self.deleted
+
+    def check(self) -> None:
+        """LedgerMismatch unless NetSuite counted, sent and we accounted for the same number of rows."""
+        accounted = self.inserted + self.updated + self.unchanged + self.rejected
+        if not self.expected == self.fetched == accounted:
+            raise LedgerMismatch(
+                f"Batch {self.range.key} of {self.record_type} does not add up: NetSuite counted"
+                f" {self.expected}, sent {self.fetched}, and {accounted} were accounted for ({self.inserted}"
+                f" inserted, {self.updated} updated, {self.unchanged} unchanged, {self.rejected} rejected);"
+                " nothing was written, import the batch again."
+            )
+
+    def as_metadata(self) -> dict[str, int | float | str]:
+        """Counts, seconds and batch as plain values, for logs and asset metadata."""
+        values = asdict(self)
+        for name in ("range", "job_id", "run_id", "committed_at"):
+            del values[name]
+        shown = {name: round(value, 3) if isinstance(value, float) else value for name, value in values.items()}
+        return {"batch": self.range.key, **shown, "written": self.written}
+
+    def as_row(self) -> dict[str, Any]:
+        """The row of `batch_ledger`."""
+        values = asdict(self)
+        del values["range"]
+        return {
+            **values,
+            "batch_key": self.range.key,
+            "batch_first": self.range.first,
+            "batch_last": self.range.last,
+        }
+
+
+def store_ledger(connection: sa.Connection, metadata: sa.MetaData, ledger: Ledger) -> None:
+    """Adds the ledger to `batch_ledger`, in the caller's transaction."""
+    connection.execute(metadata.tables[LEDGER].insert(), ledger.as_row())
+
+
+def check_still_latest(
+    connection: sa.Connection,
+    metadata: sa.MetaData,
+    *,
+    record_type: str,
+    batch: BatchRange,
+    read_at: dt.datetime,
+) -> None:
+    """StaleRead if rows of the batch's range were committed after `read_at`: writing would bring older values back.
+
+    A wave, a run launched by hand and a second import may have read the same batch at different times.
+    """
+    table = metadata.tables[LEDGER]
+    query = (
+        sa.select(table.c.batch_key, table.c.run_id)
+        .where(
+            table.c.record_type == record_type,
+            table.c.committed_at >= read_at,
+            table.c.batch_first <= batch.last,
+            table.c.batch_last >= batch.first,
+        )
+        .limit(1)
+    )
+    other = connection.execute(query).one_or_none()
+    if other is not None:
+        raise StaleRead(
+            f"Batch {batch.key} of {record_type} was read before run {other.run_id} committed {other.batch_key}; "
+            "nothing was written, import the batch again."
+        )
+
+
+def is_stored(connection: sa.Connection, metadata: sa.MetaData, ledger: Ledger) -> bool:
+    """Whether exactly this ledger was committed; `committed_at` is unique to an attempt of a batch."""
+    table = metadata.tables[LEDGER]
+    query = sa.select(sa.func.count()).where(
+        table.c.record_type == ledger.record_type,
+        table.c.batch_first == ledger.range.first,
+        table.c.batch_last == ledger.range.last,
+        table.c.run_id.is_not_distinct_from(ledger.run_id),
+        table.c.committed_at == ledger.committed_at,
+    )
+    return bool(connection.execute(query).scalar_one())

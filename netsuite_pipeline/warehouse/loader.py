@@ -1,0 +1,215 @@
+"""Loads a batch in one transaction: diff, upsert, reconcile, rejects, ledger.
+
+After `BatchLoader.load` the table's rows of the batch equal NetSuite's, or nothing changed. The steps
+themselves are in `reconcile`, `upsert`, `rejects` and `ledger`; this module orders them and repeats them when
+it helps.
+"""
+
+import datetime as dt
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from netsuite_pipeline.transform.batch import Row, TransformedBatch
+from netsuite_pipeline.transform.rejection import Rejection, RejectReason
+from netsuite_pipeline.transform.rows import columns_of
+from netsuite_pipeline.warehouse.errors import ConcurrentWrite, Fault, fault_of, warehouse_error
+from netsuite_pipeline.warehouse.ledger import Ledger, check_still_latest, is_stored, store_ledger
+from netsuite_pipeline.warehouse.reconcile import Difference, difference, flag_deleted, guard_deletes
+from netsuite_pipeline.warehouse.rejects import RejectContext, store_rejects
+from netsuite_pipeline.warehouse.statements import UpsertBuilder, upsert_builder
+from netsuite_pipeline.warehouse.tables import utc_now
+from netsuite_pipeline.warehouse.upsert import RefusedRow, Upsert
+
+OnCommit = Callable[[sa.Connection, Ledger], None]
+
+# Waits between attempts are random up to 0.5, 1, 2, 4 and 8 s: long enough for a server to restart.
+ATTEMPTS = 6
+_FIRST_WAIT = 0.5
+_LONGEST_WAIT = 10.0
+
+
+@dataclass
+class _Load:
+    """One call of `load`: what is to be loaded, and what its attempts left behind."""
+
+    batch: TransformedBatch
+    rows: list[Row]
+    rejections: list[Rejection]
+    job_id: str | None
+    run_id: str | None
+    on_commit: OnCommit | None
+    started: float = field(default_factory=time.perf_counter)
+    attempts: int = 0
+    # The ledger of an attempt that reached COMMIT without hearing the answer.
+    unanswered: Ledger | None = None
+
+
+class BatchLoader:
+    """Loads batches through one engine. Safe to use from several threads.
+
+    `metadata` holds the target tables and the import tables (`tables.target_metadata`,
+    `tables.import_tables`). `delete_guard_percent` is the largest share of a batch's rows that may be flagged
+    as deleted at once. A transient error repeats the transaction up to `attempts` times in all; `sleep` takes
+    the seconds to wait in between.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        metadata: sa.MetaData,
+        *,
+        delete_guard_percent: int,
+        attempts: int = ATTEMPTS,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._engine = engine
+        self._metadata = metadata
+        self._delete_guard_percent = delete_guard_percent
+        self._attempts = attempts
+        self._sleep = sleep
+        self._builders: dict[str, UpsertBuilder] = {}
+
+    def load(
+        self,
+        batch: TransformedBatch,
+        *,
+        job_id: str | None,
+        run_id: str | None,
+        on_commit: OnCommit | None = None,
+    ) -> Ledger:
+        """Makes the rows of the batch's range equal to the batch, and returns the committed ledger.
+
+        `on_commit` runs in the same transaction right before the commit; whatever it raises rolls everything
+        back and is passed on. Raises LedgerMismatch, StaleRead, DeleteGuardTripped or WarehouseError, after which
+        nothing was written.
+        """
+        rows, copies = _without_copies(batch)
+        load = _Load(batch, rows, [*batch.rejections, *copies], job_id, run_id, on_commit)
+        retrying = Retrying(
+            stop=stop_after_attempt(self._attempts),
+            wait=wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),
+            retry=retry_if_exception(_is_transient),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(self._attempt, load)
+        except DBAPIError as error:
+            tried = f" (attempt {load.attempts} of {self._attempts})" if load.attempts > 1 else ""
+            doing = f"Loading batch {batch.range.key} of {batch.record_type.name}{tried}"
+            raise warehouse_error(error, doing=doing) from None
+
+    def _attempt(self, load: _Load) -> Ledger:
+        load.attempts += 1
+        with self._engine.connect() as connection, connection.begin() as transaction:
+            # The connection may have been lost during COMMIT, after the server had done it.
+            if load.unanswered and is_stored(connection, self._metadata, load.unanswered):
+                return load.unanswered
+            ledger = self._write(connection, load)
+            load.unanswered = ledger
+            transaction.commit()
+            return ledger
+
+    def _write(self, connection: sa.Connection, load: _Load) -> Ledger:
+        batch, now = load.batch, utc_now()
+        name, table = batch.record_type.name, self._metadata.tables[batch.record_type.table]
+        check_still_latest(connection, self._metadata, record_type=name, batch=batch.range, read_at=batch.read_at)
+        rejected = {rejection.key for rejection in load.rejections if rejection.key is not None}
+        change = difference(connection, table, batch.range, record_type=name, rows=load.rows, rejected=rejected)
+        gone = change.gone if batch.may_reconcile else []
+        if gone:
+            guard_deletes(change, record_type=name, batch=batch.range, percent=self._delete_guard_percent)
+        upsert = Upsert(connection, table, self._builder(connection, load), imported_at=now)
+        refused = upsert.send(change.pending, new=change.new)
+        flag_deleted(connection, table, gone, record_type=name, now=now)
+        rejections = [*load.rejections, *(_refusal(batch, row) for row in refused)]
+        context = RejectContext(record_type=name, range=batch.range, job_id=load.job_id, run_id=load.run_id, now=now)
+        store_rejects(connection, self._metadata, rejections, context)
+        ledger = _ledger(load, change, refused, rejected=len(rejections), deleted=len(gone), now=now)
+        ledger.check()
+        store_ledger(connection, self._metadata, ledger)
+        if load.on_commit:
+            load.on_commit(connection, ledger)
+        return ledger
+
+    def _builder(self, connection: sa.Connection, load: _Load) -> UpsertBuilder:
+        record_type = load.batch.record_type
+        builder = self._builders.get(record_type.name)
+        if builder is None:
+            table = self._metadata.tables[record_type.table]
+            builder = self._builders[record_type.name] = upsert_builder(connection, record_type, table)
+        return builder
+
+
+def _ledger(
+    load: _Load,
+    change: Difference,
+    refused: list[RefusedRow],
+    *,
+    rejected: int,
+    deleted: int,
+    now: dt.datetime,
+) -> Ledger:
+    batch = load.batch
+    refused_new = sum(row.row.key in change.new for row in refused)
+    return Ledger(
+        record_type=batch.record_type.name,
+        range=batch.range,
+        job_id=load.job_id,
+        run_id=load.run_id,
+        expected=batch.expected,
+        fetched=batch.fetched,
+        inserted=len(change.new) - refused_new,
+        updated=len(change.pending) - len(change.new) - (len(refused) - refused_new),
+        unchanged=change.unchanged,
+        deleted=deleted,
+        rejected=rejected,
+        requests=batch.requests,
+        retries=batch.retries + load.attempts - 1,
+        api_seconds=batch.api_seconds,
+        transform_seconds=batch.transform_seconds,
+        database_seconds=time.perf_counter() - load.started,
+        committed_at=now,
+    )
+
+
+def _without_copies(batch: TransformedBatch) -> tuple[list[Row], list[Rejection]]:
+    """The rows whose key came once, and rejections of the others: which is right cannot be known."""
+    keys = Counter(row.key for row in batch.rows)
+    if len(keys) == len(batch.rows) and not batch.rejections:
+        return batch.rows, []
+    keys.update(rejection.key for rejection in batch.rejections if rejection.key is not None)
+    names = columns_of(batch.record_type)
+    copies = [
+        Rejection(
+            reason=RejectReason.DUPLICATE_KEY,
+            detail=f"NetSuite sent {keys[row.key]} rows with this key",
+            payload=dict(zip(names, row.values, strict=True)),
+            key=row.key,
+        )
+        for row in batch.rows
+        if keys[row.key] > 1
+    ]
+    return [row for row in batch.rows if keys[row.key] == 1], copies
+
+
+def _refusal(batch: TransformedBatch, refused: RefusedRow) -> Rejection:
+    return Rejection(
+        reason=RejectReason.DATABASE,
+        detail=refused.message,
+        payload=dict(zip(columns_of(batch.record_type), refused.row.values, strict=True)),
+        key=refused.row.key,
+        error_code=refused.code,
+    )
+
+
+def _is_transient(error: BaseException) -> bool:
+    if isinstance(error, ConcurrentWrite):
+        return True
+    return isinstance(error, DBAPIError) and fault_of(error) is Fault.TRANSIENT

@@ -1,0 +1,201 @@
+"""The statement builder: rows -> upsert statements, as few and as fast as the database allows.
+
+This is the one hot path that does without SQLAlchemy's compiler: per 1,000 wide rows its multi-VALUES insert
+takes 900 ms, its executemany 140 ms and a statement with values encoded in bulk 65 ms. Which rows are sent,
+and what happens when some are refused, is decided in `warehouse.upsert`.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from netsuite_pipeline.record_types.model import RecordType
+from netsuite_pipeline.transform.batch import Row
+from netsuite_pipeline.transform.rows import columns_of
+from netsuite_pipeline.warehouse.encoding import (
+    encode_mysql,
+    encode_sqlite,
+    mysql_encoder,
+    quote_moment,
+    quote_text,
+    sqlite_encoder,
+)
+from netsuite_pipeline.warehouse.errors import PACKET_TOO_LARGE, RowsRefused
+from netsuite_pipeline.warehouse.tables import BOOKKEEPING
+
+# Wide rows gain nothing beyond 250 rows, narrow ones little beyond 1,000 (measured on MySQL 8.4 and MariaDB
+# 10.11).
+CHUNK_ROWS = 500
+CHUNK_BYTES = 4 * 1024 * 1024
+_ROW_ALIAS_SINCE = (8, 0, 19)
+_WARNINGS_QUOTED = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """One statement and the rows it writes. `parameters` is None where the values are part of the text.
+
+    `oversize` says why a single row is too large to be sent at all.
+    """
+
+    rows: Sequence[Row]
+    sql: str
+    parameters: list[tuple[Any, ...]] | None = None
+    oversize: str | None = None
+
+
+class UpsertBuilder(Protocol):
+    """Builds upsert statements for the rows of one record type."""
+
+    # Whether the server counts 1 for an inserted and 2 for an updated row, as MySQL does.
+    counts_updates_twice: bool
+
+    def chunks(self, rows: Sequence[Row], imported_at: dt.datetime) -> Iterator[Chunk]:
+        """The rows in their order, as statements within the limits of the database."""
+        ...
+
+
+def upsert_builder(connection: sa.Connection, record_type: RecordType, table: sa.Table) -> UpsertBuilder:
+    """The builder for the connection's database. Columns of other record types alone are set to NULL."""
+    if connection.dialect.name == "sqlite":
+        return SQLiteUpsertBuilder(record_type, table)
+    packet = int(connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one())
+    dialect: Any = connection.dialect
+    alias = not dialect.is_mariadb and dialect.server_version_info >= _ROW_ALIAS_SINCE
+    return MySQLUpsertBuilder(record_type, table, row_alias=alias, max_packet=packet)
+
+
+class MySQLUpsertBuilder:
+    """Multi-row INSERT … ON DUPLICATE KEY UPDATE, with the values in the text."""
+
+    counts_updates_twice = True
+
+    def __init__(
+        self,
+        record_type: RecordType,
+        table: sa.Table,
+        *,
+        row_alias: bool,
+        max_packet: int,
+        chunk_rows: int = CHUNK_ROWS,
+    ) -> None:
+        layout = _Layout(record_type, table)
+        self._encoders = [mysql_encoder(column) for column in layout.imported]
+        self._record_type = quote_text(record_type.name)
+        self._nulls = ",NULL" * len(layout.foreign)
+        columns = ",".join(_backticked(name) for name in layout.names)
+        new = "{0}=new.{0}" if row_alias else "{0}=VALUES({0})"
+        updates = ",".join(new.format(_backticked(name)) for name in layout.updated)
+        self._head = f"INSERT INTO {_backticked(table.name)} ({columns}) VALUES\n"
+        self._tail = f"\n{'AS new ' if row_alias else ''}ON DUPLICATE KEY UPDATE {updates}"
+        self._chunk_rows = chunk_rows
+        self._chunk_bytes = min(max_packet // 2, CHUNK_BYTES)
+        self._max_packet = max_packet
+
+    def chunks(self, rows: Sequence[Row], imported_at: dt.datetime) -> Iterator[Chunk]:
+        """At most CHUNK_ROWS rows and CHUNK_BYTES per statement; a single row may be as large as a packet."""
+        for start in range(0, len(rows), self._chunk_rows):
+            group = rows[start : start + self._chunk_rows]
+            texts = self._row_texts(group, imported_at)
+            first, size = 0, 0
+            for position, text in enumerate(texts):
+                length = len(text) if text.isascii() else len(text.encode())
+                if position > first and size + length > self._chunk_bytes:
+                    yield self._chunk(group[first:position], texts[first:position], size)
+                    first, size = position, 0
+                size += length + 2
+            yield self._chunk(group[first:], texts[first:], size)
+
+    def _row_texts(self, rows: Sequence[Row], imported_at: dt.datetime) -> list[str]:
+        columns = zip(*(row.values for row in rows), strict=True)
+        encoded = [encode_mysql(encoder, values) for encoder, values in zip(self._encoders, columns, strict=True)]
+        encoded.append([f"x'{row.hash.hex()}'" for row in rows])
+        end = f",{self._record_type},{quote_moment(imported_at)},NULL{self._nulls})"
+        return [f"({','.join(values)}{end}" for values in zip(*encoded, strict=True)]
+
+    def _chunk(self, rows: Sequence[Row], texts: list[str], size: int) -> Chunk:
+        values = ",\n".join(texts)
+        size += len(self._head) + len(self._tail)
+        oversize = None
+        if size >= self._max_packet:
+            oversize = f"the row takes {size} bytes and the server's max_allowed_packet is {self._max_packet}"
+        return Chunk(rows=rows, sql=f"{self._head}{values}{self._tail}", oversize=oversize)
+
+
+class SQLiteUpsertBuilder:
+    """INSERT … ON CONFLICT DO UPDATE, run once per row by the driver."""
+
+    counts_updates_twice = False
+
+    def __init__(self, record_type: RecordType, table: sa.Table) -> None:
+        layout = _Layout(record_type, table)
+        self._encoders = [sqlite_encoder(column) for column in layout.imported]
+        self._record_type = record_type.name
+        self._nulls = (None,) * len(layout.foreign)
+        columns = ",".join(_quoted(name) for name in layout.names)
+        places = ",".join("?" * len(layout.names))
+        updates = ",".join(f"{_quoted(name)}=excluded.{_quoted(name)}" for name in layout.updated)
+        key = ",".join(_quoted(column.name) for column in table.primary_key)
+        self._sql = (
+            f"INSERT INTO {_quoted(table.name)} ({columns}) VALUES ({places})"
+            f" ON CONFLICT ({key}) DO UPDATE SET {updates}"
+        )
+
+    def chunks(self, rows: Sequence[Row], imported_at: dt.datetime) -> Iterator[Chunk]:
+        """At most CHUNK_ROWS rows per statement."""
+        moment = imported_at.isoformat(" ", "microseconds")
+        for start in range(0, len(rows), CHUNK_ROWS):
+            group = rows[start : start + CHUNK_ROWS]
+            columns = zip(*(row.values for row in group), strict=True)
+            encoded = [encode_sqlite(encoder, values) for encoder, values in zip(self._encoders, columns, strict=True)]
+            hashes = [row.hash for row in group]
+            parameters = [
+                (*values, self._record_type, moment, None, *self._nulls)
+                for values in zip(*encoded, hashes, strict=True)
+            ]
+            yield Chunk(rows=group, sql=self._sql, parameters=parameters)
+
+
+def execute(connection: sa.Connection, chunk: Chunk) -> int:
+    """Sends the chunk and returns the affected rows; RowsRefused if it is too large or the server warned.
+
+    Strict mode still lets some changes pass with a note only, e.g. 1265 for a decimal that is rounded.
+    """
+    if chunk.oversize:
+        raise RowsRefused(chunk.oversize, code=PACKET_TOO_LARGE)
+    if chunk.parameters is not None:
+        return connection.exec_driver_sql(chunk.sql, chunk.parameters).rowcount
+    # Without parameters the driver must not look for placeholders: a '%' in a value is a '%'.
+    result = connection.exec_driver_sql(chunk.sql, execution_options={"no_parameters": True})
+    cursor: Any = result.context.cursor
+    if cursor.warning_count:
+        warnings = connection.exec_driver_sql("SHOW WARNINGS").all()
+        quoted = "; ".join(f"{level} {code}: {text}" for level, code, text in warnings[:_WARNINGS_QUOTED])
+        raise RowsRefused(f"the database warned: {quoted}", code=warnings[0][1] if warnings else None)
+    return result.rowcount
+
+
+class _Layout:
+    """The columns: imported, row_hash, record_type, imported_at, deleted_at, other types' own."""
+
+    def __init__(self, record_type: RecordType, table: sa.Table) -> None:
+        imported = columns_of(record_type)
+        known = {*imported, *BOOKKEEPING}
+        self.imported = [table.c[name] for name in imported]
+        # A row that moves here from another type of the same table must not keep that type's values.
+        self.foreign = [column.name for column in table.c if column.name not in known]
+        self.names = [*imported, "row_hash", "record_type", "imported_at", "deleted_at", *self.foreign]
+        key = {column.name for column in table.primary_key}
+        self.updated = [name for name in self.names if name not in key]
+
+
+def _backticked(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
+
+
+def _quoted(name: str) -> str:
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'

@@ -1,0 +1,221 @@
+"""The tables: those of the imported records, from their declarations, and the import's own bookkeeping.
+
+Only definitions; `warehouse.schema` creates and verifies them. The tables of the wave coordination are in
+`waves.tables`.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy.types import TypeEngine
+
+from netsuite_pipeline.record_types.model import Field, Kind, RecordType
+
+BOOKKEEPING = ("record_type", "row_hash", "imported_at", "deleted_at")
+REJECTS = "import_rejects"
+LEDGER = "batch_ledger"
+
+# MySQL's limit for the declared columns of one row, whatever the engine (manual, "Limits on Table Column
+# Count and Row Size"); and what a column counts for.
+_ROW_BYTES = 65_535
+_BYTES_PER_CHARACTER = 4
+_TEXT_BYTES = 65_535
+_LONGTEXT_COUNTS = 12
+_FIXED_COUNTS = {
+    Kind.INTEGER: 8,
+    Kind.REFERENCE: 8,
+    Kind.BOOLEAN: 1,
+    Kind.DATE: 3,
+    Kind.DATETIME: 5,
+    # DECIMAL(65) is 30 bytes, the largest there is.
+    Kind.DECIMAL: 30,
+}
+# external_id and the bookkeeping columns, rounded up.
+_BOOKKEEPING_COUNTS = 600
+
+_OPTIONS: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_unicode_ci",
+}
+
+HASH = sa.BINARY(16).with_variant(sa.LargeBinary(16), "sqlite")
+MOMENT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
+LONG_TEXT = sa.Text().with_variant(mysql.LONGTEXT(), "mysql")
+_SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+class ExactDecimal(sa.types.TypeDecorator[Decimal]):
+    """DECIMAL(precision, scale); on SQLite text, because its numbers are binary floating point."""
+
+    impl = sa.Numeric
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> TypeEngine[Any]:
+        """Text on SQLite, DECIMAL elsewhere."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sa.Text())
+        return super().load_dialect_impl(dialect)
+
+    def process_bind_param(self, value: Decimal | None, dialect: sa.Dialect) -> Any:
+        """Plain digits on SQLite: no exponent."""
+        return f"{value:f}" if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Decimal | None:
+        """A Decimal on every database."""
+        return Decimal(value) if value is not None and dialect.name == "sqlite" else value
+
+
+def target_metadata(record_types: Iterable[RecordType]) -> sa.MetaData:
+    """One table per target table of the record types; types that share a table merge their columns.
+
+    Column order is key, external_id, the fields as declared, bookkeeping. Every table has the natural key as
+    its primary key and no auto-increment: upserts would burn its values.
+    """
+    merged: dict[str, tuple[tuple[Field, ...], dict[str, Field]]] = {}
+    for record_type in record_types:
+        _, fields = merged.setdefault(record_type.table, (record_type.key, {}))
+        for field in record_type.fields:
+            fields.setdefault(field.name, field)
+    metadata = sa.MetaData()
+    for name, (key, fields) in merged.items():
+        _target_table(metadata, name, key=key, fields=tuple(fields.values()))
+    return metadata
+
+
+def import_tables(metadata: sa.MetaData) -> sa.MetaData:
+    """Adds `import_rejects` and `batch_ledger` to the metadata and returns it."""
+    _rejects_table(metadata)
+    _ledger_table(metadata)
+    return metadata
+
+
+def utc_now() -> dt.datetime:
+    """The time of bookkeeping columns: UTC, naive, to the microsecond."""
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
+def _target_table(metadata: sa.MetaData, name: str, *, key: tuple[Field, ...], fields: tuple[Field, ...]) -> None:
+    unbounded = _too_wide(key + fields)
+    sa.Table(
+        name,
+        metadata,
+        *(sa.Column(field.name, sa.BigInteger(), primary_key=True, autoincrement=False) for field in key),
+        sa.Column("external_id", sa.String(64)),
+        *(sa.Column(field.name, _type_of(field, unbounded=field.name in unbounded)) for field in fields),
+        sa.Column("record_type", sa.String(64), nullable=False),
+        sa.Column("row_hash", HASH, nullable=False),
+        sa.Column("imported_at", MOMENT, nullable=False),
+        sa.Column("deleted_at", MOMENT),
+        **_OPTIONS,
+    )
+
+
+def _too_wide(fields: tuple[Field, ...]) -> frozenset[str]:
+    """The text columns that must be TEXT for a row to fit: the widest first, among equals by name."""
+    total = _BOOKKEEPING_COUNTS + (len(fields) + 7) // 8 + sum(_counts(field) for field in fields)
+    bounded = [field for field in fields if field.kind is Kind.TEXT and field.length is not None]
+    unbounded = set()
+    for field in sorted(bounded, key=lambda field: (-_counts(field), field.name)):
+        if total <= _ROW_BYTES and _counts(field) <= _ROW_BYTES:
+            break
+        total -= _counts(field) - _LONGTEXT_COUNTS
+        unbounded.add(field.name)
+    return frozenset(unbounded)
+
+
+def _counts(field: Field) -> int:
+    if field.kind is not Kind.TEXT:
+        return _FIXED_COUNTS[field.kind]
+    return _LONGTEXT_COUNTS if field.length is None else field.length * _BYTES_PER_CHARACTER + 2
+
+
+def _type_of(field: Field, *, unbounded: bool) -> TypeEngine[Any]:
+    match field.kind:
+        case Kind.INTEGER | Kind.REFERENCE:
+            return sa.BigInteger()
+        case Kind.BOOLEAN:
+            return sa.Boolean()
+        case Kind.DATE:
+            return sa.Date()
+        case Kind.DATETIME:
+            # Named for MySQL too: Dagster gives every plain DateTime of the process six decimals there.
+            return sa.DateTime().with_variant(mysql.DATETIME(), "mysql")
+        case Kind.DECIMAL:
+            return ExactDecimal(field.precision or 24, field.scale or 0)
+        case Kind.TEXT:
+            if field.length is None:
+                return LONG_TEXT
+            if not unbounded:
+                return sa.String(field.length)
+            fits = field.length * _BYTES_PER_CHARACTER <= _TEXT_BYTES
+            return sa.Text().with_variant(mysql.TEXT(), "mysql") if fits else LONG_TEXT
+
+
+def _rejects_table(metadata: sa.MetaData) -> None:
+    sa.Table(
+        REJECTS,
+        metadata,
+        sa.Column("id", _SERIAL, primary_key=True, autoincrement=True),
+        sa.Column("record_type", sa.String(64), nullable=False),
+        # The natural key (`7` or `12:3`), or `sha256:…` of the payload where the row has none.
+        sa.Column("row_key", sa.String(191), nullable=False),
+        # Where in the id space the reject belongs: the row's own id, or its batch's first id.
+        sa.Column("key_first", sa.BigInteger(), nullable=False),
+        sa.Column("batch_first", sa.BigInteger(), nullable=False),
+        sa.Column("batch_last", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.String(32), nullable=False),
+        sa.Column("field", sa.String(255)),
+        sa.Column("detail", LONG_TEXT, nullable=False),
+        sa.Column("error_code", sa.Integer()),
+        sa.Column("payload", LONG_TEXT, nullable=False),
+        sa.Column("job_id", sa.String(64)),
+        sa.Column("run_id", sa.String(64)),
+        sa.Column("first_seen", MOMENT, nullable=False),
+        sa.Column("last_seen", MOMENT, nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("resolved_at", MOMENT),
+        sa.UniqueConstraint("record_type", "row_key", name="import_rejects_row"),
+        sa.Index("import_rejects_open", "record_type", "resolved_at", "key_first"),
+        sa.Index("import_rejects_job", "job_id"),
+        **_OPTIONS,
+    )
+
+
+def _ledger_table(metadata: sa.MetaData) -> None:
+    counts = (
+        "expected",
+        "fetched",
+        "inserted",
+        "updated",
+        "unchanged",
+        "deleted",
+        "rejected",
+        "requests",
+        "retries",
+    )
+    sa.Table(
+        LEDGER,
+        metadata,
+        sa.Column("id", _SERIAL, primary_key=True, autoincrement=True),
+        sa.Column("record_type", sa.String(64), nullable=False),
+        sa.Column("batch_key", sa.String(64), nullable=False),
+        sa.Column("batch_first", sa.BigInteger(), nullable=False),
+        sa.Column("batch_last", sa.BigInteger(), nullable=False),
+        sa.Column("job_id", sa.String(64)),
+        sa.Column("run_id", sa.String(64)),
+        *(sa.Column(name, sa.Integer(), nullable=False) for name in counts),
+        *(
+            sa.Column(name, sa.Double(), nullable=False)
+            for name in ("api_seconds", "transform_seconds", "database_seconds")
+        ),
+        sa.Column("committed_at", MOMENT, nullable=False),
+        sa.Index("batch_ledger_batch", "record_type", "batch_first"),
+        sa.Index("batch_ledger_job", "job_id"),
+        sa.Index("batch_ledger_committed", "record_type", "committed_at"),
+        **_OPTIONS,
+    )

@@ -1,0 +1,52 @@
+"""Sums over what was imported, for reports and checks: rows there are, rows that are rejected, rows written.
+
+Reading only; single batches are in `ledger`, single rejects in `rejects`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from netsuite_pipeline.record_types.model import RecordType
+from netsuite_pipeline.warehouse.engine import read_connection
+from netsuite_pipeline.warehouse.errors import warehouse_error
+from netsuite_pipeline.warehouse.tables import LEDGER, REJECTS, import_tables, target_metadata
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypeTotals:
+    """The state of one record type: rows that are not deleted, and rejects that are not resolved."""
+
+    live: int
+    rejected: int
+
+
+def type_totals(engine: sa.Engine, record_type: RecordType) -> TypeTotals:
+    """Counts the rows and the open rejects of a record type; WarehouseError if the database refuses."""
+    table = target_metadata([record_type]).tables[record_type.table]
+    rejects = import_tables(sa.MetaData()).tables[REJECTS]
+    live = sa.select(sa.func.count()).where(table.c.record_type == record_type.name, table.c.deleted_at.is_(None))
+    rejected = sa.select(sa.func.count()).where(
+        rejects.c.record_type == record_type.name, rejects.c.resolved_at.is_(None)
+    )
+    try:
+        with read_connection(engine) as connection:
+            return TypeTotals(
+                live=connection.execute(live).scalar_one(), rejected=connection.execute(rejected).scalar_one()
+            )
+    except DBAPIError as error:
+        raise warehouse_error(error, doing=f"Counting {record_type.table}") from None
+
+
+def written_rows(engine: sa.Engine, job_id: str) -> Mapping[str, int]:
+    """How many rows an import inserted, updated or flagged as deleted, by record type."""
+    ledger = import_tables(sa.MetaData()).tables[LEDGER]
+    query = (
+        sa.select(ledger.c.record_type, sa.func.sum(ledger.c.inserted + ledger.c.updated + ledger.c.deleted))
+        .where(ledger.c.job_id == job_id)
+        .group_by(ledger.c.record_type)
+    )
+    with read_connection(engine) as connection:
+        return {name: int(rows) for name, rows in connection.execute(query)}

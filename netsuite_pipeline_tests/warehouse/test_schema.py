@@ -1,0 +1,66 @@
+"""Tables are created once, by whoever comes first, and an old table is never taken for a good one."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.record_types.model import RecordType, Source, text
+from netsuite_pipeline.warehouse.engine import connect
+from netsuite_pipeline.warehouse.errors import SchemaError
+from netsuite_pipeline.warehouse.schema import ensure_tables
+from netsuite_pipeline.warehouse.tables import import_tables, target_metadata
+
+
+def everything() -> sa.MetaData:
+    return import_tables(target_metadata(CATALOG))
+
+
+def test_the_whole_catalog_is_created_and_then_left_alone(warehouse_url: str) -> None:
+    engine = connect(warehouse_url)
+    ensure_tables(engine, everything())
+    sent: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *args: sent.append(args[2]))
+    ensure_tables(engine, everything())
+    assert not [statement for statement in sent if statement.lstrip().startswith(("CREATE", "ALTER"))]
+    assert set(sa.inspect(engine).get_table_names()) == set(everything().tables)
+    engine.dispose()
+
+
+def test_several_processes_may_create_the_tables_at_once(warehouse_url: str) -> None:
+    engines = [connect(warehouse_url) for _ in range(4)]
+    with ThreadPoolExecutor(len(engines)) as pool:
+        list(pool.map(lambda engine: ensure_tables(engine, everything()), engines))
+    for engine in engines:
+        engine.dispose()
+
+
+def test_missing_columns_are_named_with_the_statements_that_add_them(warehouse_url: str) -> None:
+    engine = connect(warehouse_url)
+    old = RecordType(name="a", id=-1, table="things", source=Source(table="a"), fields=(text("name", 10),))
+    new = RecordType(
+        name="a",
+        id=-1,
+        table="things",
+        source=Source(table="a"),
+        fields=(text("name", 10), text("colour", 20), text("group", None)),
+    )
+    ensure_tables(engine, target_metadata([old]))
+    with pytest.raises(SchemaError, match=r"Table things of .* lacks colour, group") as caught:
+        ensure_tables(engine, target_metadata([new]))
+    assert "ALTER TABLE things ADD COLUMN colour VARCHAR(20)" in str(caught.value)
+    assert (engine.url.password or "no password") not in str(caught.value)
+    engine.dispose()
+
+
+def test_an_index_that_a_killed_process_did_not_create_is_added(warehouse_url: str) -> None:
+    engine = connect(warehouse_url)
+    ensure_tables(engine, everything())
+    index = next(iter(everything().tables["batch_ledger"].indexes))
+    with engine.begin() as connection:
+        index.drop(connection)
+    ensure_tables(engine, everything())
+    assert index.name in {entry["name"] for entry in sa.inspect(engine).get_indexes("batch_ledger")}
+    engine.dispose()

@@ -1,0 +1,79 @@
+"""Statements stay within their limits, hold every row once and never interpret a value."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from netsuite_pipeline.warehouse.encoding import mysql_encoder, quote_decimal, quote_text
+from netsuite_pipeline.warehouse.statements import CHUNK_BYTES, CHUNK_ROWS, MySQLUpsertBuilder
+from netsuite_pipeline.warehouse.tables import target_metadata
+from netsuite_pipeline_tests.warehouse.samples import MORE_THAN_A_CHUNK, WIDGET, row, widgets
+
+NOW = dt.datetime(2026, 1, 31, 23, 59, 59, 123456)  # noqa: DTZ001 - bookkeeping times are naive UTC
+TABLE = target_metadata([WIDGET]).tables["widgets"]
+
+
+def builder(**options: Any) -> MySQLUpsertBuilder:
+    return MySQLUpsertBuilder(WIDGET, TABLE, **{"row_alias": False, "max_packet": 64 * 2**20, **options})
+
+
+def test_a_statement_reads_as_expected() -> None:
+    values = {"name": "it's", "amount": Decimal("-1.50"), "isinactive": True, "startdate": dt.date(2026, 1, 2)}
+    sample = row(WIDGET, -7, **values)
+    (chunk,) = builder().chunks([sample], NOW)
+    assert chunk.parameters is None
+    assert chunk.sql.splitlines()[1] == (
+        f"(-7,'-7','it\\'s',NULL,NULL,NULL,-1.50,1,'2026-01-02',NULL,x'{sample.hash.hex()}','widget',"
+        "'2026-01-31 23:59:59.123456',NULL)"
+    )
+    assert "`order`=VALUES(`order`)" in chunk.sql
+    assert "`deleted_at`=VALUES(`deleted_at`)" in chunk.sql
+    assert "`refid`=" not in chunk.sql
+
+
+def test_mysql_8_gets_the_row_alias_because_values_is_deprecated_there() -> None:
+    (chunk,) = builder(row_alias=True).chunks(widgets([1]), NOW)
+    assert "AS new ON DUPLICATE KEY UPDATE" in chunk.sql
+    assert "`order`=new.`order`" in chunk.sql
+    assert "VALUES(`" not in chunk.sql
+
+
+def test_rows_are_chunked_in_order_and_each_is_sent_once() -> None:
+    rows = widgets(range(MORE_THAN_A_CHUNK))
+    chunks = list(builder().chunks(rows, NOW))
+    assert [len(chunk.rows) for chunk in chunks] == [CHUNK_ROWS, MORE_THAN_A_CHUNK - CHUNK_ROWS]
+    assert [entry for chunk in chunks for entry in chunk.rows] == rows
+
+
+@pytest.mark.parametrize(("packet", "limit"), [(1_000_000, 500_000), (64 * 2**20, CHUNK_BYTES)])
+def test_statements_are_limited_in_bytes_and_not_in_characters(packet: int, limit: int) -> None:
+    rows = widgets(range(40), group="é" * 100_000)
+    chunks = list(builder(max_packet=packet).chunks(rows, NOW))
+    assert [entry for chunk in chunks for entry in chunk.rows] == rows
+    for chunk in chunks:
+        assert len(chunk.sql.encode()) < limit + 2000
+        assert chunk.oversize is None
+
+
+def test_a_huge_row_goes_alone_and_one_beyond_the_packet_is_not_sent() -> None:
+    rows = [*widgets([1]), row(WIDGET, 2, group="x" * 600_000), *widgets([3]), row(WIDGET, 4, group="x" * 1_000_000)]
+    chunks = list(builder(max_packet=1_000_000).chunks(rows, NOW))
+    assert [[entry.key[0] for entry in chunk.rows] for chunk in chunks] == [[1], [2], [3], [4]]
+    assert [bool(chunk.oversize) for chunk in chunks] == [False, False, False, True]
+
+
+def test_backslash_and_quote_are_escaped() -> None:
+    assert quote_text("\\' OR 1=1 -- %s \x00") == "'\\\\\\' OR 1=1 -- %s \x00'"
+
+
+def test_decimals_have_no_exponent() -> None:
+    assert [quote_decimal(Decimal(digits)) for digits in ("1E+5", "1E-8", "-0.00")] == ["100000", "0.00000001", "-0.00"]
+
+
+@pytest.mark.parametrize("column", [column.name for column in TABLE.c if not isinstance(column.type, sa.String)])
+def test_a_value_of_the_wrong_type_can_never_become_sql(column: str) -> None:
+    with pytest.raises(TypeError):
+        mysql_encoder(TABLE.c[column])("1); DROP TABLE widgets; --")
