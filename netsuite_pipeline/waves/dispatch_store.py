@@ -1,0 +1,287 @@
+"""What the dispatcher reads and writes: a job's state, claimed dispatches, released ones, the rows of waves.
+
+Deciding what to dispatch is `coordinator`'s business; what a run reports about its batches is in
+`batch_store`.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, case, func, select, update
+
+from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.waves.coordinator import JobState, WaveChange
+from netsuite_pipeline.waves.errors import UnknownJob
+from netsuite_pipeline.waves.job_store import JobStore
+from netsuite_pipeline.waves.model import (
+    IN_FLIGHT,
+    Batch,
+    BatchStatus,
+    Dispatch,
+    JobStatus,
+    WaveStatus,
+    predecessors,
+)
+from netsuite_pipeline.waves.rows import batch_of, job_of, type_plan_of, wave_of
+from netsuite_pipeline.waves.tables import (
+    fit_reason,
+    import_job_types,
+    import_jobs,
+    wave_batches,
+    wave_coordination,
+)
+from netsuite_pipeline.waves.transactions import chunks
+
+_STATE_COLUMNS = (
+    wave_batches.c.wave_number,
+    wave_batches.c.batch_id,
+    wave_batches.c.record_type,
+    wave_batches.c.record_type_id,
+    wave_batches.c.batch_number,
+    wave_batches.c.batch_first,
+    wave_batches.c.batch_last,
+    wave_batches.c.expected_records,
+    wave_batches.c.is_dependency,
+    wave_batches.c.status,
+    wave_batches.c.attempt,
+    wave_batches.c.not_before,
+    wave_batches.c.completed_at,
+    wave_batches.c.failed_at,
+    wave_batches.c.failure_category,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InFlight:
+    """A claimed dispatch with its batches that are not over yet.
+
+    `run_id` is None until a run is known to carry it. `heartbeat_at` is the latest sign of life of its
+    batches.
+    """
+
+    dispatch: Dispatch
+    key: str
+    run_id: str | None
+    heartbeat_at: dt.datetime | None
+
+
+class _Beaten(Exception):  # noqa: N818
+    """Someone else has one of the batches; whatever was claimed with it has to be rolled back."""
+
+
+class DispatchStore(JobStore):
+    """The dispatcher's side of the wave tables."""
+
+    def load_state(self, job_id: str, *, now: dt.datetime) -> JobState:
+        """The state on which `coordinator.decide` decides, read in one transaction; UnknownJob if there is
+        none.
+        """
+
+        def work(
+            connection: Connection,
+        ) -> tuple[Any, Sequence[Row[Any]], Sequence[Row[Any]], Sequence[Row[Any]]]:
+            job = connection.execute(select(import_jobs).where(import_jobs.c.job_id == job_id)).one_or_none()
+            types = select(import_job_types).where(import_job_types.c.job_id == job_id)
+            waves = select(wave_coordination).where(wave_coordination.c.job_id == job_id)
+            batches = select(*_STATE_COLUMNS).where(wave_batches.c.job_id == job_id)
+            return (
+                job,
+                connection.execute(types.order_by(import_job_types.c.level, import_job_types.c.record_type)).all(),
+                connection.execute(waves.order_by(wave_coordination.c.wave_number)).all(),
+                connection.execute(batches).all(),
+            )
+
+        job, types, waves, batches = self._transactions.read(work)
+        if job is None:
+            raise UnknownJob(f"There is no import job {job_id!r}.")
+        by_wave: dict[int, list[Batch]] = {}
+        for row in batches:
+            by_wave.setdefault(row.wave_number, []).append(batch_of(row))
+        return JobState(
+            job=job_of(job),
+            types=tuple(type_plan_of(row) for row in types),
+            waves=tuple(wave_of(row, by_wave.get(row.wave_number, [])) for row in waves),
+            now=now,
+        )
+
+    def claim_dispatch(self, dispatch: Dispatch, *, in_flight_limit: int | None, now: dt.datetime) -> bool:
+        """Takes exactly these batches for one dispatch, all or none; False if someone else was faster.
+
+        Also False when the job has ended, or when with these batches more than `in_flight_limit` of its
+        batches would be in flight: decisions on older states cannot add up to more than the limit.
+        """
+
+        def work(connection: Connection) -> bool:
+            if not _lock_running_job(connection, dispatch.job_id):
+                return False
+            if in_flight_limit is not None:
+                in_flight = connection.execute(_count_in_flight(dispatch.job_id)).scalar_one()
+                if in_flight + len(dispatch.batches) > in_flight_limit:
+                    return False
+            if _claim(connection, dispatch, now) != len(dispatch.batches):
+                raise _Beaten
+            return True
+
+        try:
+            return self._transactions.run(work)
+        except _Beaten:
+            return False
+
+    def in_flight(self, job_id: str) -> list[InFlight]:
+        """The dispatches of a job that are not over, to be compared with the runs that carry them."""
+        statement = (
+            select(
+                *_STATE_COLUMNS,
+                wave_batches.c.dispatch_key,
+                wave_batches.c.run_id,
+                wave_batches.c.heartbeat_at,
+            )
+            .where(wave_batches.c.job_id == job_id, wave_batches.c.status.in_(sorted(IN_FLIGHT)))
+            .order_by(wave_batches.c.dispatch_key, wave_batches.c.batch_number)
+        )
+        rows = self._transactions.read(lambda connection: connection.execute(statement).all())
+        groups: dict[tuple[str, str | None], list[Row[Any]]] = {}
+        for row in rows:
+            groups.setdefault((row.dispatch_key, row.run_id), []).append(row)
+        return [_in_flight_of(job_id, key, run_id, group) for (key, run_id), group in groups.items()]
+
+    def record_delivery(self, dispatch_key: str, *, run_id: str, now: dt.datetime) -> int:
+        """Notes which run carries a dispatch, before that run reports by itself. Returns the number of
+        batches.
+        """
+        statement = (
+            update(wave_batches)
+            .where(
+                wave_batches.c.dispatch_key == dispatch_key,
+                wave_batches.c.status == BatchStatus.DISPATCHED,
+                wave_batches.c.run_id.is_(None),
+            )
+            .values(run_id=run_id, updated_at=now)
+        )
+        return self._transactions.run(lambda connection: connection.execute(statement).rowcount)
+
+    def release(self, held: InFlight, *, reason: str, retry_at: dt.datetime | None, now: dt.datetime) -> int:
+        """Takes back the batches of a run that ended without a word about them. Returns their number.
+
+        They are tried again at `retry_at` (see `failure_policy.retry_at`, category unknown), or have failed
+        for good if that is None. A run that still lives after all finds its lease lost.
+        """
+        target = BatchStatus.FAILED if retry_at is None else BatchStatus.RETRYING
+        run_id = wave_batches.c.run_id
+        statement = (
+            update(wave_batches)
+            .where(
+                wave_batches.c.dispatch_key == held.key,
+                run_id.is_(None) if held.run_id is None else run_id == held.run_id,
+                wave_batches.c.status.in_(predecessors(target)),
+            )
+            .values(
+                status=target,
+                not_before=retry_at,
+                failed_at=now if retry_at is None else None,
+                failure_category=FailureCategory.UNKNOWN,
+                failure_reason=fit_reason(reason),
+                updated_at=now,
+            )
+        )
+        return self._transactions.run(lambda connection: connection.execute(statement).rowcount)
+
+    def update_waves(self, job_id: str, changes: Iterable[WaveChange], *, now: dt.datetime) -> None:
+        """Writes what the rows of waves should say. A change older than what a row says is left out."""
+        statements = [_wave_update(job_id, change, now) for change in changes]
+
+        def work(connection: Connection) -> None:
+            for statement in statements:
+                connection.execute(statement)
+
+        if statements:
+            self._transactions.run(work)
+
+
+def _lock_running_job(connection: Connection, job_id: str) -> bool:
+    # An update that changes nothing takes the row's lock on MySQL and the file's write lock on SQLite, where
+    # SELECT ... FOR UPDATE does not exist: claims of one job come one after the other.
+    statement = (
+        update(import_jobs)
+        .where(import_jobs.c.job_id == job_id, import_jobs.c.status == JobStatus.RUNNING)
+        .values(status=JobStatus.RUNNING)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def _count_in_flight(job_id: str) -> Select[tuple[int]]:
+    return (
+        select(func.count())
+        .select_from(wave_batches)
+        .where(wave_batches.c.job_id == job_id, wave_batches.c.status.in_(sorted(IN_FLIGHT)))
+    )
+
+
+def _claim(connection: Connection, dispatch: Dispatch, now: dt.datetime) -> int:
+    claimed = 0
+    for chunk in chunks(dispatch.batches):
+        statement = (
+            update(wave_batches)
+            .where(
+                wave_batches.c.job_id == dispatch.job_id,
+                wave_batches.c.batch_id.in_([batch.batch_id for batch in chunk]),
+                wave_batches.c.status.in_(predecessors(BatchStatus.DISPATCHED)),
+                wave_batches.c.attempt == dispatch.attempt - 1,
+            )
+            .values(
+                status=BatchStatus.DISPATCHED,
+                dispatch_key=dispatch.key,
+                attempt=dispatch.attempt,
+                retry_count=dispatch.attempt - 1,
+                run_id=None,
+                heartbeat_at=None,
+                not_before=None,
+                # The first dispatch stays on record; how often there were others is in `attempt`.
+                dispatched_at=func.coalesce(wave_batches.c.dispatched_at, now),
+                updated_at=now,
+            )
+        )
+        claimed += connection.execute(statement).rowcount
+    return claimed
+
+
+def _wave_update(job_id: str, change: WaveChange, now: dt.datetime) -> Any:
+    row = wave_coordination.c
+    is_over = change.status in {WaveStatus.COMPLETED, WaveStatus.FAILED}
+    return (
+        update(wave_coordination)
+        .where(
+            row.job_id == job_id,
+            row.wave_number == change.number,
+            row.status.in_([*predecessors(change.status), change.status]),
+            row.completed_batches <= change.completed,
+            row.failed_batches <= change.failed,
+            row.retried_batches <= change.retried,
+        )
+        .values(
+            status=change.status,
+            completed_batches=change.completed,
+            failed_batches=change.failed,
+            retried_batches=change.retried,
+            dispatched_at=row.dispatched_at
+            if change.status is WaveStatus.PENDING
+            else func.coalesce(row.dispatched_at, now),
+            completed_at=case((row.completed_at.is_(None), now), else_=row.completed_at) if is_over else None,
+            failure_reason=None if change.reason is None else fit_reason(change.reason),
+            updated_at=now,
+        )
+    )
+
+
+def _in_flight_of(job_id: str, key: str, run_id: str | None, rows: Sequence[Row[Any]]) -> InFlight:
+    dispatch = Dispatch(
+        job_id=job_id,
+        wave_number=rows[0].wave_number,
+        record_type=rows[0].record_type,
+        attempt=rows[0].attempt,
+        batches=tuple(batch_of(row) for row in rows),
+    )
+    heartbeats = [row.heartbeat_at for row in rows if row.heartbeat_at is not None]
+    return InFlight(dispatch=dispatch, key=key, run_id=run_id, heartbeat_at=max(heartbeats, default=None))

@@ -1,0 +1,44 @@
+"""What follows from a failure: another attempt, and when, or none.
+
+Pure. How an error gets its category is decided where it happens (`netsuite.errors`, `warehouse.errors`).
+"""
+
+import datetime as dt
+import zlib
+
+from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.waves.limits import Limits
+
+_FIRST_DELAY_SECONDS = 5.0
+MAX_DELAY = dt.timedelta(seconds=300)
+
+
+def should_retry(category: FailureCategory, *, attempt: int, limits: Limits) -> bool:
+    """Whether a batch whose attempt number `attempt` (from 1) failed gets another; a permanent error never
+    does.
+    """
+    if category is FailureCategory.PERMANENT_ERROR or category not in limits.retryable:
+        return False
+    return attempt <= limits.retry_attempts
+
+
+def retry_delay(*, attempt: int, dispatch_key: str) -> dt.timedelta:
+    """How long to wait after attempt number `attempt` (from 1) failed: 5 s doubled each time, at most 300 s.
+
+    Up to a quarter is taken off, by the dispatch key: different runs spread out, while batches that failed in
+    the same run come due together and can share the next one.
+    """
+    seconds = min(MAX_DELAY.total_seconds(), _FIRST_DELAY_SECONDS * 2 ** min(attempt - 1, 16))
+    share = zlib.crc32(dispatch_key.encode()) / 2**32
+    return dt.timedelta(seconds=seconds * (1 - 0.25 * share))
+
+
+def retry_at(
+    category: FailureCategory, *, attempt: int, dispatch_key: str, limits: Limits, now: dt.datetime
+) -> dt.datetime | None:
+    """When the batch is due again, or None when it has failed for good. For `WaveStore.fail_batch` and
+    `release`.
+    """
+    if not should_retry(category, attempt=attempt, limits=limits):
+        return None
+    return now + retry_delay(attempt=attempt, dispatch_key=dispatch_key)

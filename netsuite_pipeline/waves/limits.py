@@ -1,0 +1,59 @@
+"""The settings that bound coordination, as one value that decisions take as an argument.
+
+Reading the environment is `settings`' business.
+"""
+
+from dataclasses import dataclass
+
+from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How many batches may be in flight, when the next wave starts and what is tried again.
+
+    `wave_size` and `run_batches` count batches, `completion_threshold` is a percentage, `inter_wave_delay` is
+    in seconds. `retryable` are the categories whose failures are tried again, `retry_attempts` how often.
+    """
+
+    wave_size: int
+    run_batches: int
+    completion_threshold: int
+    inter_wave_delay: int
+    retry_attempts: int
+    retryable: frozenset[FailureCategory]
+    continue_on_permanent: bool
+    coordination: bool
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """The limits that the settings ask for."""
+        switches = {
+            FailureCategory.TIMEOUT: settings.wave_retry_timeout_errors,
+            FailureCategory.API_RATE_LIMIT: settings.wave_retry_api_errors,
+            FailureCategory.API_UNAVAILABLE: settings.wave_retry_api_errors,
+            FailureCategory.DATABASE: settings.wave_retry_database_errors,
+            # A run that died without a word; no setting switches this off.
+            FailureCategory.UNKNOWN: True,
+        }
+        return cls(
+            wave_size=settings.wave_size,
+            run_batches=settings.run_batches,
+            completion_threshold=settings.wave_completion_threshold,
+            inter_wave_delay=settings.wave_inter_wave_delay,
+            retry_attempts=settings.wave_retry_attempts,
+            retryable=frozenset(category for category, wanted in switches.items() if wanted),
+            continue_on_permanent=settings.wave_continue_on_permanent,
+            coordination=settings.feature_wave_coordination,
+        )
+
+    @property
+    def in_flight(self) -> int | None:
+        """The most batches of a job that may be in flight; None when waves are switched off."""
+        return self.wave_size if self.coordination else None
+
+    @property
+    def dispatch_batches(self) -> int:
+        """The most batches that one run takes; never more than may be in flight, or it could never start."""
+        return min(self.run_batches, self.wave_size) if self.coordination else self.run_batches

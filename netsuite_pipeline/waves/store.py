@@ -1,0 +1,15 @@
+"""The one door to the wave tables.
+
+The parts: `job_store` (jobs and plans), `dispatch_store` (what the dispatcher does), `batch_store` (what a
+run reports), `progress` (what people read) and `report_store` (what Dagster has still to be told). No other
+module has SQL on these tables.
+"""
+
+from netsuite_pipeline.waves.report_store import ReportStore
+
+
+class WaveStore(ReportStore):
+    """All of it, over one engine. Safe to share between threads; every method is one short transaction.
+
+    The only exception is `complete_batch`, which belongs to the transaction that commits the batch's rows.
+    """

@@ -1,0 +1,257 @@
+"""What is dispatched when, and how a job ends, from states written by hand."""
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+
+from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.waves.coordinator import Decision, JobState, decide
+from netsuite_pipeline.waves.limits import Limits
+from netsuite_pipeline.waves.model import (
+    Batch,
+    BatchStatus,
+    Job,
+    JobStatus,
+    RecordTypePlan,
+    Wave,
+    WaveStatus,
+)
+
+NOW = dt.datetime.fromisoformat("2026-11-23T02:00:00")
+SECOND = dt.timedelta(seconds=1)
+PENDING, DISPATCHED, PROCESSING = BatchStatus.PENDING, BatchStatus.DISPATCHED, BatchStatus.PROCESSING
+COMPLETED, FAILED, RETRYING = BatchStatus.COMPLETED, BatchStatus.FAILED, BatchStatus.RETRYING
+
+
+def batch(number: int, status: BatchStatus = PENDING, record_type: str = "customer", **changes: object) -> Batch:
+    over = status in {COMPLETED, FAILED}
+    plain = Batch(
+        batch_id=f"job_{record_type}_{number}",
+        record_type=record_type,
+        record_type_id=-len(record_type),
+        range=BatchRange(number * 10, number * 10 + 9),
+        batch_number=number,
+        status=status,
+        attempt=0 if status is PENDING else 1,
+        finished_at=NOW if over else None,
+        failure_category=FailureCategory.TIMEOUT if status in {FAILED, RETRYING} else None,
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def wave(number: int, *batches: Batch, level: int = 0) -> Wave:
+    return Wave(number=number, level=level, batches=batches)
+
+
+def many(statuses: dict[BatchStatus, int], *, start: int = 0) -> list[Batch]:
+    flat = [status for status, count in statuses.items() for _ in range(count)]
+    return [batch(start + number, status) for number, status in enumerate(flat)]
+
+
+def state(*waves: Wave, unavailable: tuple[str, ...] = (), now: dt.datetime = NOW) -> JobState:
+    job = Job(
+        job_id="job",
+        status=JobStatus.RUNNING,
+        record_types=("customer",),
+        with_dependencies=True,
+        trigger="cli",
+        created_at=NOW,
+    )
+    types = [RecordTypePlan(record_type="customer", level=0, available=True)] if waves or not unavailable else []
+    types += [
+        RecordTypePlan(record_type=name, level=0, available=False, reason="no permission") for name in unavailable
+    ]
+    return JobState(job=job, types=tuple(types), waves=waves, now=now)
+
+
+def sizes(decision: Decision) -> list[int]:
+    return [len(dispatch.batches) for dispatch in decision.dispatches]
+
+
+def keys(decision: Decision) -> list[str]:
+    return [dispatch.key for dispatch in decision.dispatches]
+
+
+def test_a_wave_goes_out_in_runs_of_at_most_run_batches(limits: Limits) -> None:
+    decision = decide(state(wave(1, *many({PENDING: 12}))), limits)
+    assert keys(decision) == ["job:w1:customer:0..49:a1", "job:w1:customer:50..99:a1", "job:w1:customer:100..119:a1"]
+
+
+def test_a_run_takes_batches_of_one_record_type_only(limits: Limits) -> None:
+    decision = decide(state(wave(1, batch(0), batch(0, record_type="item"), batch(1))), limits)
+    assert sorted(keys(decision)) == ["job:w1:customer:0..19:a1", "job:w1:item:0..9:a1"]
+
+
+def test_batches_that_are_not_neighbours_in_partition_order_do_not_share_a_run(limits: Limits) -> None:
+    decision = decide(state(wave(1, batch(0), batch(1, COMPLETED), batch(2))), limits)
+    assert keys(decision) == ["job:w1:customer:0..9:a1", "job:w1:customer:20..29:a1"]
+
+
+def test_in_flight_never_exceeds_the_wave_size(limits: Limits) -> None:
+    small = replace(limits, wave_size=12)
+    assert sizes(decide(state(wave(1, *many({PENDING: 30}))), small)) == [5, 5]
+    assert sizes(decide(state(wave(1, *many({PROCESSING: 4, DISPATCHED: 3, PENDING: 30}))), small)) == [5]
+
+
+def test_a_run_larger_than_the_wave_size_is_cut_to_it(limits: Limits) -> None:
+    assert sizes(decide(state(wave(1, *many({PENDING: 9}))), replace(limits, wave_size=3))) == [3]
+
+
+def test_the_next_wave_of_a_level_starts_at_the_threshold(limits: Limits) -> None:
+    later = wave(2, *many({PENDING: 5}, start=10))
+    below = decide(state(wave(1, *many({COMPLETED: 8, PROCESSING: 2})), later), limits)
+    assert below.dispatches == ()
+    assert below.waiting_for is not None
+    assert "wave 2 starts 0 s after 90 % of wave 1" in below.waiting_for
+    at = decide(state(wave(1, *many({COMPLETED: 8, FAILED: 1, PROCESSING: 1})), later), limits)
+    assert keys(at) == ["job:w2:customer:100..149:a1"]
+
+
+def test_a_retrying_batch_is_not_over(limits: Limits) -> None:
+    first = wave(1, *many({COMPLETED: 8}), batch(8, RETRYING, not_before=NOW + SECOND), batch(9, PROCESSING))
+    assert decide(state(first, wave(2, batch(10))), limits).dispatches == ()
+
+
+def test_the_threshold_opens_one_wave_after_the_other(limits: Limits) -> None:
+    waves = [wave(n, *many({PENDING: 5}, start=n * 5)) for n in (2, 3)]
+    decision = decide(state(wave(1, *many({COMPLETED: 5})), *waves), limits)
+    assert [dispatch.wave_number for dispatch in decision.dispatches] == [2]
+
+
+@pytest.mark.parametrize(("seconds", "dispatched"), [(29, 0), (30, 1), (-3600, 1)])
+def test_the_delay_counts_from_the_threshold_and_ignores_a_clock_that_was_set_back(
+    limits: Limits, seconds: int, dispatched: int
+) -> None:
+    slow = replace(limits, inter_wave_delay=30)
+    finished = [batch(n, COMPLETED, finished_at=NOW) for n in range(9)]
+    late = batch(9, COMPLETED, finished_at=NOW + 20 * SECOND)
+    waves = (wave(1, *finished, late), wave(2, batch(10)))
+    assert len(decide(state(*waves, now=NOW + seconds * SECOND), slow).dispatches) == dispatched
+
+
+def test_between_levels_there_is_no_delay(limits: Limits) -> None:
+    slow = replace(limits, inter_wave_delay=30)
+    decision = decide(state(wave(1, batch(0, COMPLETED)), wave(2, batch(1), level=1)), slow)
+    assert len(decision.dispatches) == 1
+
+
+@pytest.mark.parametrize("unfinished", [PENDING, DISPATCHED, PROCESSING, RETRYING])
+@pytest.mark.parametrize("coordination", [True, False])
+def test_no_level_starts_before_every_batch_of_the_lower_ones_is_over(
+    limits: Limits, unfinished: BatchStatus, coordination: bool
+) -> None:
+    below = wave(1, *many({COMPLETED: 99}), batch(99, unfinished, not_before=NOW + SECOND))
+    decision = decide(state(below, wave(2, batch(100), level=1)), replace(limits, coordination=coordination))
+    assert all(dispatch.wave_number == 1 for dispatch in decision.dispatches)
+
+
+def test_a_failed_dependency_does_not_hold_up_the_next_level(limits: Limits) -> None:
+    decision = decide(state(wave(1, batch(0, FAILED)), wave(2, batch(1), level=1)), limits)
+    assert keys(decision) == ["job:w2:customer:10..19:a1"]
+
+
+def test_with_coordination_off_a_whole_level_goes_out_at_once(limits: Limits) -> None:
+    off = replace(limits, wave_size=2, inter_wave_delay=999, coordination=False)
+    waves = [wave(n, *many({PENDING: 2}, start=n * 2)) for n in range(1, 20)]
+    assert sum(sizes(decide(state(*waves), off))) == 38
+
+
+def test_retries_go_before_new_batches_once_they_are_due(limits: Limits) -> None:
+    due = batch(7, RETRYING, not_before=NOW, attempt=2)
+    early = batch(9, RETRYING, not_before=NOW + SECOND)
+    decision = decide(state(wave(1, *many({PENDING: 3}), due, early)), replace(limits, wave_size=4))
+    assert keys(decision) == ["job:w1:customer:70..79:a3", "job:w1:customer:0..29:a1"]
+
+
+def test_batches_in_different_attempts_do_not_share_a_run(limits: Limits) -> None:
+    decision = decide(state(wave(1, batch(0, RETRYING, attempt=1), batch(1, RETRYING, attempt=2))), limits)
+    assert sizes(decision) == [1, 1]
+
+
+def test_a_retry_does_not_wait_for_a_clock_that_was_set_back(limits: Limits) -> None:
+    hours_ahead = batch(0, RETRYING, not_before=NOW + 7200 * SECOND)
+    assert len(decide(state(wave(1, hours_ahead)), limits).dispatches) == 1
+
+
+def test_the_longest_run_key_fits_its_column(limits: Limits) -> None:
+    far = BatchRange(-(10**18), 10**18)
+    huge = batch(0, record_type="x" * 64, range=far)
+    long_job = replace(state(wave(99_999, huge)), job=replace(state().job, job_id="j" * 64))
+    [key] = keys(decide(long_job, limits))
+    assert len(key) <= 191
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        ({PENDING: 2}, WaveStatus.PENDING),
+        ({PENDING: 1, PROCESSING: 1}, WaveStatus.DISPATCHING),
+        ({PROCESSING: 1, COMPLETED: 1}, WaveStatus.PROCESSING),
+        ({RETRYING: 1, FAILED: 1}, WaveStatus.PROCESSING),
+        ({COMPLETED: 2}, WaveStatus.COMPLETED),
+        ({COMPLETED: 1, FAILED: 1}, WaveStatus.FAILED),
+    ],
+)
+def test_a_wave_is_where_its_batches_are(
+    limits: Limits, statuses: dict[BatchStatus, int], expected: WaveStatus
+) -> None:
+    changes = decide(state(wave(1, *many(statuses))), limits).wave_changes
+    assert (changes[0].status if changes else WaveStatus.PENDING) is expected
+
+
+def test_a_wave_that_says_so_already_is_not_written_again(limits: Limits) -> None:
+    known = replace(wave(1, *many({COMPLETED: 2})), status=WaveStatus.COMPLETED, completed=2)
+    assert decide(state(known), limits).wave_changes == ()
+
+
+def test_a_job_without_records_is_completed(limits: Limits) -> None:
+    end = decide(state(), limits).end
+    assert end is not None
+    assert end.status is JobStatus.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("statuses", "unavailable", "status", "reason"),
+    [
+        ({COMPLETED: 2}, (), JobStatus.COMPLETED, None),
+        ({COMPLETED: 1, FAILED: 2}, (), JobStatus.PARTIAL, "2 of customer's batches failed"),
+        ({COMPLETED: 1}, ("price_level",), JobStatus.PARTIAL, "price_level is unavailable (no permission)"),
+        ({FAILED: 2}, (), JobStatus.FAILED, "2 of customer's batches failed"),
+        ({}, ("price_level", "location"), JobStatus.FAILED, "location is unavailable"),
+    ],
+)
+def test_a_job_ends_as_well_as_it_went(
+    limits: Limits,
+    statuses: dict[BatchStatus, int],
+    unavailable: tuple[str, ...],
+    status: JobStatus,
+    reason: str | None,
+) -> None:
+    waves = [wave(1, *many(statuses))] if statuses else []
+    end = decide(state(*waves, unavailable=unavailable), limits).end
+    assert end is not None
+    assert end.status is status
+    assert (end.reason is None) if reason is None else (reason in str(end.reason))
+
+
+def test_a_permanent_failure_stops_the_job_if_it_is_told_to(limits: Limits) -> None:
+    strict = replace(limits, continue_on_permanent=False)
+    broken = batch(0, FAILED, failure_category=FailureCategory.PERMANENT_ERROR)
+    draining = decide(state(wave(1, broken, batch(1, PROCESSING), batch(2))), strict)
+    assert (draining.dispatches, draining.end) == ((), None)
+    assert draining.waiting_for == "Stopping: 1 batches are still in flight."
+    stopped = decide(state(wave(1, broken, batch(1, COMPLETED), batch(2))), strict)
+    assert stopped.end is not None
+    assert stopped.end.status is JobStatus.FAILED
+    assert "batch 0..9 of customer failed for good" in str(stopped.end.reason)
+    assert [change.status for change in stopped.wave_changes] == [WaveStatus.FAILED]
+    assert keys(decide(state(wave(1, broken, batch(2))), limits)) == ["job:w1:customer:20..29:a1"]
+
+
+@pytest.mark.parametrize("status", [JobStatus.PLANNING, JobStatus.COMPLETED])
+def test_only_a_running_job_is_dispatched(limits: Limits, status: JobStatus) -> None:
+    running = state(wave(1, batch(0)))
+    decision = decide(replace(running, job=replace(running.job, status=status)), limits)
+    assert (decision.dispatches, decision.end) == ((), None)

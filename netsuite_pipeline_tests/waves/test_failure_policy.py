@@ -1,0 +1,66 @@
+"""Which failures are tried again, how often and when."""
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+
+from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.settings import Settings
+from netsuite_pipeline.waves.failure_policy import MAX_DELAY, retry_at, retry_delay, should_retry
+from netsuite_pipeline.waves.limits import Limits
+
+
+@pytest.mark.parametrize("category", set(FailureCategory) - {FailureCategory.PERMANENT_ERROR})
+def test_every_failure_but_a_permanent_one_is_tried_again_as_often_as_set(
+    limits: Limits, category: FailureCategory
+) -> None:
+    wanted = [should_retry(category, attempt=attempt, limits=limits) for attempt in (1, 2, 3, 4)]
+    assert wanted == [True, True, True, False]
+
+
+def test_a_permanent_error_is_never_tried_again(limits: Limits) -> None:
+    everything = replace(limits, retryable=frozenset(FailureCategory))
+    assert not should_retry(FailureCategory.PERMANENT_ERROR, attempt=1, limits=everything)
+
+
+@pytest.mark.parametrize(
+    ("setting", "off"),
+    [
+        ("wave_retry_timeout_errors", {FailureCategory.TIMEOUT}),
+        ("wave_retry_api_errors", {FailureCategory.API_RATE_LIMIT, FailureCategory.API_UNAVAILABLE}),
+        ("wave_retry_database_errors", {FailureCategory.DATABASE}),
+    ],
+)
+def test_each_switch_turns_off_its_categories(
+    monkeypatch: pytest.MonkeyPatch, setting: str, off: set[FailureCategory]
+) -> None:
+    monkeypatch.setenv(setting.upper(), "false")
+    limits = Limits.of(Settings.load())
+    tried = {one for one in FailureCategory if should_retry(one, attempt=1, limits=limits)}
+    assert tried == set(FailureCategory) - off - {FailureCategory.PERMANENT_ERROR}
+
+
+def test_no_retry_attempts_mean_no_retry(limits: Limits) -> None:
+    none = replace(limits, retry_attempts=0)
+    assert not should_retry(FailureCategory.TIMEOUT, attempt=1, limits=none)
+
+
+@pytest.mark.parametrize(("attempt", "longest"), [(1, 5), (2, 10), (3, 20), (7, 300), (10_000, 300)])
+def test_delays_double_up_to_five_minutes(attempt: int, longest: int) -> None:
+    delays = [retry_delay(attempt=attempt, dispatch_key=f"job:{n}").total_seconds() for n in range(50)]
+    assert all(0.75 * longest <= delay <= longest <= MAX_DELAY.total_seconds() for delay in delays)
+    assert len(set(delays)) > 40
+
+
+def test_batches_of_the_same_run_come_due_together(limits: Limits, now: dt.datetime) -> None:
+    due = {
+        retry_at(FailureCategory.TIMEOUT, attempt=1, dispatch_key="job:w1", limits=limits, now=now) for _ in range(3)
+    }
+    assert len(due) == 1
+    assert None not in due
+
+
+def test_a_failure_for_good_is_not_due_again(limits: Limits, now: dt.datetime) -> None:
+    due = retry_at(FailureCategory.PERMANENT_ERROR, attempt=1, dispatch_key="k", limits=limits, now=now)
+    assert due is None

@@ -1,0 +1,470 @@
+"""The store on both databases: every transition is guarded, and nobody can take a batch twice."""
+
+import datetime as dt
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.waves.coordinator import WaveChange, decide
+from netsuite_pipeline.waves.errors import LostLease, UnknownJob, WaveError
+from netsuite_pipeline.waves.limits import Limits
+from netsuite_pipeline.waves.model import (
+    BatchStatus,
+    Dispatch,
+    JobStatus,
+    RecordTypePlan,
+    TypeStatus,
+    WaveStatus,
+)
+from netsuite_pipeline.waves.store import WaveStore
+
+JOB = "job-1"
+SECOND = dt.timedelta(seconds=1)
+SavePlan = Callable[..., list[RecordTypePlan]]
+
+
+def dispatches(store: WaveStore, limits: Limits, now: dt.datetime, job: str = JOB) -> tuple[Dispatch, ...]:
+    return decide(store.load_state(job, now=now), limits).dispatches
+
+
+def claimed(store: WaveStore, limits: Limits, now: dt.datetime) -> Dispatch:
+    dispatch = dispatches(store, limits, now)[0]
+    assert store.claim_dispatch(dispatch, in_flight_limit=limits.in_flight, now=now)
+    return dispatch
+
+
+def ranges(dispatch: Dispatch) -> list[BatchRange]:
+    return [batch.range for batch in dispatch.batches]
+
+
+def statuses(store: WaveStore, now: dt.datetime) -> list[BatchStatus]:
+    return [batch.status for wave in store.load_state(JOB, now=now).waves for batch in wave.batches]
+
+
+def complete(store: WaveStore, dispatch: Dispatch, batch: BatchRange, run_id: str, now: dt.datetime) -> None:
+    with store.engine.begin() as connection:
+        store.complete_batch(connection, dispatch_key=dispatch.key, batch=batch, run_id=run_id, records=10, now=now)
+
+
+def test_a_job_is_created_once(store: WaveStore, now: dt.datetime) -> None:
+    def create(trigger: str) -> bool:
+        return store.create_job(JOB, record_types=["customer"], with_dependencies=True, trigger=trigger, now=now)
+
+    assert create("cli")
+    assert not create("ui")
+    assert store.job(JOB).trigger == "cli"
+    assert store.job(JOB).record_types == ("customer",)
+    assert store.job(JOB).status is JobStatus.PLANNING
+
+
+def test_a_job_id_that_would_not_fit_a_run_key_is_refused(store: WaveStore, now: dt.datetime) -> None:
+    with pytest.raises(WaveError, match="64 letters"):
+        store.create_job("a job", record_types=[], with_dependencies=True, trigger="cli", now=now)
+
+
+def test_an_unknown_job_is_said_to_be_unknown(store: WaveStore, now: dt.datetime) -> None:
+    for ask in (store.job, store.job_summary, lambda job: store.load_state(job, now=now)):
+        with pytest.raises(UnknownJob, match="no import job 'nope'"):
+            ask("nope")
+    with pytest.raises(UnknownJob):
+        store.save_plan("nope", types=[], waves=[], max_retries=3, now=now)
+
+
+def test_a_job_is_planned_once(store: WaveStore, planned: SavePlan, now: dt.datetime) -> None:
+    planned({"subsidiary": (0, 3)})
+    assert not store.save_plan(JOB, types=[], waves=[], max_retries=3, now=now)
+    assert len(statuses(store, now)) == 3
+
+
+def test_what_was_planned_is_what_is_loaded(store: WaveStore, planned: SavePlan, now: dt.datetime) -> None:
+    types = planned({"subsidiary": (0, 3), "customer": (1, 2)}, wave_size=2, first=-15)
+    state = store.load_state(JOB, now=now)
+    assert state.types == tuple(types)
+    assert [(wave.number, wave.level, len(wave.batches)) for wave in state.waves] == [
+        (1, 0, 2),
+        (2, 0, 1),
+        (3, 1, 2),
+    ]
+    first = state.waves[0].batches[0]
+    assert (first.batch_id, first.range) == ("job-1_-1_-15..-6", BatchRange(-15, -6))
+    assert (first.status, first.attempt, first.expected_records) == (BatchStatus.PENDING, 0, 10)
+
+
+def test_open_jobs_are_listed_oldest_first_until_they_end(store: WaveStore, now: dt.datetime) -> None:
+    for number, job in enumerate(("b", "a")):
+        store.create_job(job, record_types=[], with_dependencies=True, trigger="cli", now=now + number * SECOND)
+    assert [job.job_id for job in store.open_jobs()] == ["b", "a"]
+    assert store.fail_job("b", "NetSuite refused.", now=now)
+    assert [job.job_id for job in store.open_jobs()] == ["a"]
+    latest = store.latest_job()
+    assert latest is not None
+    assert latest.job_id == "a"
+    assert store.job("b").failure_reason == "NetSuite refused."
+
+
+def test_there_is_no_latest_job_in_an_empty_store(store: WaveStore) -> None:
+    assert store.latest_job() is None
+
+
+def test_a_dispatch_is_claimed_once(store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime) -> None:
+    planned({"customer": (0, 3)})
+    dispatch = claimed(store, limits, now)
+    assert not store.claim_dispatch(dispatch, in_flight_limit=300, now=now)
+    assert statuses(store, now) == [BatchStatus.DISPATCHED] * 3
+
+
+def test_a_dispatch_of_which_one_batch_is_taken_claims_none(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 3)})
+    whole = dispatches(store, limits, now)[0]
+    last = Dispatch(job_id=JOB, wave_number=1, record_type="customer", attempt=1, batches=whole.batches[-1:])
+    assert store.claim_dispatch(last, in_flight_limit=300, now=now)
+    assert not store.claim_dispatch(whole, in_flight_limit=300, now=now)
+    assert statuses(store, now) == [BatchStatus.PENDING, BatchStatus.PENDING, BatchStatus.DISPATCHED]
+
+
+def test_decisions_on_an_old_state_cannot_exceed_the_wave_size(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 10)})
+    first, second = dispatches(store, limits, now)
+    assert store.claim_dispatch(first, in_flight_limit=9, now=now)
+    assert not store.claim_dispatch(second, in_flight_limit=9, now=now)
+    assert store.claim_dispatch(second, in_flight_limit=None, now=now)
+
+
+def test_nothing_is_claimed_for_a_job_that_has_ended(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 3)})
+    dispatch = dispatches(store, limits, now)[0]
+    store.fail_job(JOB, "stopped", now=now)
+    assert not store.claim_dispatch(dispatch, in_flight_limit=300, now=now)
+
+
+def test_of_two_dispatchers_at_once_one_wins_each_dispatch(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 60)})
+    decided = dispatches(store, limits, now)
+    gate = threading.Barrier(2)
+    won: list[list[str]] = [[], []]
+
+    def run(mine: list[str]) -> None:
+        rival = WaveStore(store.engine)
+        gate.wait()
+        for dispatch in decided:
+            if rival.claim_dispatch(dispatch, in_flight_limit=40, now=now):
+                mine.append(dispatch.key)
+
+    threads = [threading.Thread(target=run, args=(mine,)) for mine in won]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won[0]) + len(won[1]) == 8
+    assert not set(won[0]) & set(won[1])
+    assert statuses(store, now).count(BatchStatus.DISPATCHED) == 40
+
+
+def test_a_dispatch_without_a_run_is_issued_again_until_one_is_known(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 3)})
+    dispatch = claimed(store, limits, now)
+    [again] = store.in_flight(JOB)
+    assert again.run_id is None
+    assert again.dispatch.key == dispatch.key
+    assert ranges(again.dispatch) == ranges(dispatch)
+    assert store.record_delivery(dispatch.key, run_id="run-1", now=now) == 3
+    assert store.record_delivery(dispatch.key, run_id="run-2", now=now) == 0
+    assert [held.run_id for held in store.in_flight(JOB)] == ["run-1"]
+
+
+def test_a_run_starts_the_batches_of_its_dispatch_and_may_do_so_again(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 3)})
+    dispatch = claimed(store, limits, now)
+    for _ in range(2):
+        started = store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now)
+        assert (started.attempt, list(started.ranges)) == (1, ranges(dispatch))
+    assert store.start_batches(dispatch.key, ranges(dispatch), run_id="run-2", now=now).ranges == ()
+
+
+def test_a_run_does_not_start_what_was_delivered_to_another(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 3)})
+    dispatch = claimed(store, limits, now)
+    store.record_delivery(dispatch.key, run_id="run-1", now=now)
+    assert store.start_batches(dispatch.key, ranges(dispatch), run_id="run-2", now=now).ranges == ()
+
+
+def test_a_batch_turns_completed_with_the_data_of_its_transaction(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 3)})
+    dispatch = claimed(store, limits, now)
+    store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now)
+    first = ranges(dispatch)[0]
+    connection = store.engine.connect()
+    store.complete_batch(connection, dispatch_key=dispatch.key, batch=first, run_id="run-1", records=10, now=now)
+    connection.rollback()
+    connection.close()
+    assert statuses(store, now)[0] is BatchStatus.PROCESSING
+    complete(store, dispatch, first, "run-1", now)
+    assert statuses(store, now) == [BatchStatus.COMPLETED, BatchStatus.PROCESSING, BatchStatus.PROCESSING]
+    with pytest.raises(LostLease):
+        complete(store, dispatch, first, "run-1", now)
+
+
+def test_a_run_whose_batches_were_released_cannot_change_them_any_more(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 2)})
+    dispatch = claimed(store, limits, now)
+    store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now)
+    [held] = store.in_flight(JOB)
+    assert store.release(held, reason="the run ended without a word", retry_at=now + SECOND, now=now) == 2
+    assert statuses(store, now) == [BatchStatus.RETRYING] * 2
+    with pytest.raises(LostLease, match="taken from run run-1"):
+        complete(store, dispatch, ranges(dispatch)[0], "run-1", now)
+    assert not store.fail_batch(
+        dispatch_key=dispatch.key,
+        batch=ranges(dispatch)[0],
+        run_id="run-1",
+        category=FailureCategory.TIMEOUT,
+        reason="late",
+        retry_at=None,
+        now=now,
+    )
+    assert store.heartbeat("run-1", now=now) == 0
+    assert store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now).ranges == ()
+    assert dispatches(store, limits, now) == ()
+    again = claimed(store, limits, now + SECOND)
+    assert again.attempt == 2
+    assert again.key != dispatch.key
+    with pytest.raises(LostLease):
+        complete(store, again, ranges(dispatch)[0], "run-1", now)
+
+
+def test_a_release_of_a_dispatch_leaves_what_another_run_took_over(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 2)})
+    dispatch = claimed(store, limits, now)
+    [seen] = store.in_flight(JOB)
+    store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now)
+    assert store.release(seen, reason="no run was ever seen", retry_at=None, now=now) == 0
+    assert statuses(store, now) == [BatchStatus.PROCESSING] * 2
+
+
+@pytest.mark.parametrize(("retry", "expected"), [(True, BatchStatus.RETRYING), (False, BatchStatus.FAILED)])
+def test_a_failed_batch_waits_for_its_retry_or_has_failed_for_good(
+    store: WaveStore,
+    planned: SavePlan,
+    limits: Limits,
+    now: dt.datetime,
+    retry: bool,
+    expected: BatchStatus,
+) -> None:
+    planned({"customer": (0, 1)})
+    dispatch = claimed(store, limits, now)
+    store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now)
+    assert store.fail_batch(
+        dispatch_key=dispatch.key,
+        batch=ranges(dispatch)[0],
+        run_id="run-1",
+        category=FailureCategory.TIMEOUT,
+        reason="no answer \ud83d " + "x" * 100_000,
+        retry_at=now + SECOND if retry else None,
+        now=now,
+    )
+    [batch] = store.load_state(JOB, now=now).waves[0].batches
+    assert batch.status is expected
+    assert batch.not_before == (now + SECOND if retry else None)
+    assert batch.finished_at == (None if retry else now)
+    assert batch.failure_category is FailureCategory.TIMEOUT
+
+
+def test_a_heartbeat_is_the_latest_sign_of_life_of_a_run(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 2)})
+    dispatch = claimed(store, limits, now)
+    store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now)
+    assert store.in_flight(JOB)[0].heartbeat_at == now
+    assert store.heartbeat("run-1", now=now + 31 * SECOND) == 2
+    assert store.in_flight(JOB)[0].heartbeat_at == now + 31 * SECOND
+
+
+def test_moments_keep_their_microseconds(store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime) -> None:
+    planned({"customer": (0, 1)})
+    moment = now + dt.timedelta(microseconds=123_456)
+    dispatch = claimed(store, limits, moment)
+    store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=moment)
+    complete(store, dispatch, ranges(dispatch)[0], "run-1", moment)
+    assert store.load_state(JOB, now=now).waves[0].batches[0].finished_at == moment
+
+
+def test_a_job_with_unfinished_batches_cannot_be_called_completed(
+    store: WaveStore, planned: SavePlan, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 1)})
+    assert not store.finish_job(JOB, status=JobStatus.COMPLETED, reason=None, now=now)
+    assert store.job(JOB).status is JobStatus.RUNNING
+
+
+def test_a_job_ends_once(store: WaveStore, planned: SavePlan, now: dt.datetime) -> None:
+    planned({})
+    assert store.finish_job(JOB, status=JobStatus.COMPLETED, reason=None, now=now)
+    assert not store.finish_job(JOB, status=JobStatus.FAILED, reason="late", now=now)
+    assert store.job(JOB).status is JobStatus.COMPLETED
+    assert store.job(JOB).finished_at == now
+
+
+def test_an_older_wave_change_does_not_overwrite_a_newer_one(
+    store: WaveStore, planned: SavePlan, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 3)})
+
+    def change(status: WaveStatus, completed: int) -> WaveChange:
+        return WaveChange(number=1, status=status, completed=completed, failed=0, retried=0)
+
+    store.update_waves(JOB, [change(WaveStatus.PROCESSING, 2)], now=now)
+    store.update_waves(JOB, [change(WaveStatus.PROCESSING, 1)], now=now)
+    store.update_waves(JOB, [change(WaveStatus.DISPATCHING, 3)], now=now)
+    wave = store.load_state(JOB, now=now).waves[0]
+    assert (wave.status, wave.completed) == (WaveStatus.PROCESSING, 2)
+    store.update_waves(JOB, [change(WaveStatus.COMPLETED, 3)], now=now)
+    assert store.load_state(JOB, now=now).waves[0].status is WaveStatus.COMPLETED
+
+
+def test_batches_of_running_jobs_count_as_in_flight_until_they_are_over(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 2), "item": (0, 1)})
+    assert store.in_flight_ranges("customer") == {BatchRange(0, 9), BatchRange(10, 19)}
+    dispatch = next(one for one in dispatches(store, limits, now) if one.record_type == "customer")
+    assert store.claim_dispatch(dispatch, in_flight_limit=300, now=now)
+    store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now)
+    complete(store, dispatch, BatchRange(0, 9), "run-1", now)
+    assert store.in_flight_ranges("customer") == {BatchRange(10, 19)}
+    store.fail_job(JOB, "stopped", now=now)
+    assert store.in_flight_ranges("customer") == set()
+
+
+def test_a_summary_counts_from_the_batches(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"price_level": (0, 0), "subsidiary": (0, 3), "customer": (1, 2)})
+    dispatch = claimed(store, limits, now)
+    store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now)
+    complete(store, dispatch, ranges(dispatch)[0], "run-1", now + SECOND)
+    store.fail_batch(
+        dispatch_key=dispatch.key,
+        batch=ranges(dispatch)[1],
+        run_id="run-1",
+        category=FailureCategory.PERMANENT_ERROR,
+        reason="NetSuite refused the query.",
+        retry_at=None,
+        now=now,
+    )
+    summary = store.job_summary(JOB)
+    by_type = {one.record_type: one for one in summary.types}
+    assert list(by_type) == ["price_level", "subsidiary", "customer"]
+    subsidiary = by_type["subsidiary"]
+    assert subsidiary.status is TypeStatus.PLANNED
+    assert subsidiary.batches == {
+        BatchStatus.COMPLETED: 1,
+        BatchStatus.FAILED: 1,
+        BatchStatus.PROCESSING: 1,
+    }
+    assert (subsidiary.records, subsidiary.source_records, subsidiary.retries) == (10, 30, 0)
+    assert (subsidiary.first_dispatched, subsidiary.last_completed) == (now, now + SECOND)
+    assert by_type["price_level"].total_batches == 0
+    assert by_type["customer"].batches == {BatchStatus.PENDING: 2}
+    waves = [(wave.number, wave.total, wave.completed, wave.failed, wave.in_flight) for wave in summary.waves]
+    assert waves == [(1, 3, 1, 1, 1), (2, 2, 0, 0, 0)]
+    assert (summary.total_batches, summary.in_flight) == (5, 1)
+    [failed] = summary.failed_batches
+    assert (failed.key, failed.category, failed.attempts) == ("10..19", "permanent_error", 1)
+    assert failed.reason == "NetSuite refused the query."
+
+
+def test_the_first_dispatch_stays_on_record_when_a_batch_is_tried_again(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 1)})
+    claimed(store, limits, now)
+    store.release(store.in_flight(JOB)[0], reason="gone", retry_at=now, now=now)
+    claimed(store, limits, now + SECOND)
+    [customer] = store.job_summary(JOB).types
+    assert (customer.first_dispatched, customer.retries) == (now, 1)
+    assert store.job_summary(JOB).waves[0].retried == 1
+
+
+@pytest.fixture
+def statements(engine: Engine) -> Any:
+    """The statements that the engine sends, as they are sent."""
+    sent: list[str] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        sent.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def test_a_batch_costs_at_most_four_statements(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime, statements: list[str]
+) -> None:
+    planned({"customer": (0, 5)})
+    dispatch = dispatches(store, limits, now)[0]
+    statements.clear()
+    store.claim_dispatch(dispatch, in_flight_limit=300, now=now)
+    store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now)
+    for batch in ranges(dispatch):
+        complete(store, dispatch, batch, "run-1", now)
+    written = [statement for statement in statements if not statement.startswith("BEGIN")]
+    assert len(written) <= 4 * 5
+
+
+def test_a_summary_costs_the_same_for_one_batch_and_for_many(
+    store: WaveStore, planned: SavePlan, statements: list[str]
+) -> None:
+    planned({"customer": (0, 1)})
+    planned({"customer": (0, 600)}, job="big")
+    counts = []
+    for job in (JOB, "big"):
+        statements.clear()
+        store.job_summary(job)
+        counts.append(len(statements))
+    assert counts[0] == counts[1] <= 5
+
+
+def test_a_batch_event_finds_its_row_by_index(
+    store: WaveStore,
+    planned: SavePlan,
+    engine: Engine,
+    statements: list[str],
+    now: dt.datetime,
+    limits: Limits,
+) -> None:
+    planned({"customer": (0, 600)})
+    dispatch = claimed(store, limits, now)
+    store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now)
+    with engine.begin() as connection:
+        explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
+        rows = connection.exec_driver_sql(
+            f"{explain} SELECT id FROM wave_batches WHERE dispatch_key = '{dispatch.key}' AND batch_first = 10"
+        ).all()
+    assert "idx_wave_batches_dispatch" in str(rows)
