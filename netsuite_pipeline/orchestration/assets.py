@@ -1,0 +1,71 @@
+"""One asset per record type, from its declaration: key, partitions, lineage and what a run over it imports.
+
+An asset returns what is to be imported; the IO manager drives the import and reports it.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import dagster as dg
+
+from netsuite_pipeline.netsuite.stream import stream_batches
+from netsuite_pipeline.orchestration.batch_run import BatchRun, Fetched
+from netsuite_pipeline.orchestration.io_manager import ReportedRun
+from netsuite_pipeline.orchestration.partitions import partitions_for
+from netsuite_pipeline.orchestration.resources import PipelineResource
+from netsuite_pipeline.orchestration.tags import DISPATCH, JOB, NETSUITE_POOL
+from netsuite_pipeline.record_types.batch import BatchKeyError, BatchRange
+from netsuite_pipeline.record_types.catalog import Catalog
+from netsuite_pipeline.record_types.model import RecordType
+
+
+def build_record_asset(record_type: RecordType, catalog: Catalog, *, run_batches: int) -> dg.AssetsDefinition:
+    """The asset of a record type. A backfill gives each run at most `run_batches` of its batches."""
+
+    @dg.asset(
+        name=record_type.name,
+        group_name=record_type.table,
+        description=f"{record_type.label} records of NetSuite, in `{record_type.table}`, in batches of ids.",
+        kinds={"netsuite"},
+        partitions_def=partitions_for(record_type),
+        backfill_policy=dg.BackfillPolicy.multi_run(run_batches),
+        deps=[dg.AssetDep(parent, partition_mapping=dg.AllPartitionMapping()) for parent in record_type.depends_on],
+        io_manager_key="warehouse",
+        pool=NETSUITE_POOL,
+        metadata={
+            "dagster/table_name": record_type.table,
+            "netsuite table": record_type.source.table,
+            "level": catalog.level(record_type.name),
+        },
+    )
+    def record_asset(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> ReportedRun:
+        # Re-executed by hand, a wave's run is no longer the wave's: its batches are over or were given to another run.
+        wave = {} if context.run.parent_run_id else context.run.tags
+        pool = context.instance.get_concurrency_config().pool_config.default_pool_limit
+        run = BatchRun(
+            record_type=record_type,
+            ranges=_ranges(context.partition_keys),
+            run_id=context.run.run_id,
+            fetch=partial(_fetch, pipeline, record_type, pool),
+            job_id=wave.get(JOB),
+            dispatch_key=wave.get(DISPATCH),
+        )
+        return ReportedRun(run=run, describe=context.add_asset_metadata)
+
+    return record_asset
+
+
+def _ranges(keys: Sequence[str]) -> tuple[BatchRange, ...]:
+    try:
+        return tuple(BatchRange.parse(key) for key in keys)
+    except BatchKeyError as error:
+        raise dg.Failure(
+            f"{error} Delete this partition; batches are planned by themselves.", allow_retries=False
+        ) from None
+
+
+def _fetch(
+    pipeline: PipelineResource, record_type: RecordType, sharing_runs: int | None, ranges: Sequence[BatchRange]
+) -> Fetched:
+    with pipeline.client(sharing_runs=sharing_runs) as client:
+        yield from stream_batches(client, record_type, ranges, workers=client.concurrency)

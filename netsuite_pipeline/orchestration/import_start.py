@@ -1,0 +1,73 @@
+"""Starting an import: note it, ask NetSuite, store batches and waves. What `start_import` and the command share.
+
+The steps of planning are in `waves.planning`; this module gives them NetSuite and the warehouse.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from netsuite_pipeline.netsuite.errors import QueryRejected, RecordTypeUnavailable
+from netsuite_pipeline.netsuite.histogram import measure
+from netsuite_pipeline.netsuite.page import Queries
+from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
+from netsuite_pipeline.record_types.catalog import Catalog
+from netsuite_pipeline.warehouse.schema import ensure_tables
+from netsuite_pipeline.waves.limits import Limits
+from netsuite_pipeline.waves.model import utc_now
+from netsuite_pipeline.waves.planning import BatchRegistry, JobPlan, Measured, Unavailable, plan_job
+from netsuite_pipeline.waves.store import WaveStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetSuiteSource:
+    """Counts records for planning; a table that the account lacks is an answer and no error."""
+
+    queries: Queries
+    catalog: Catalog
+    batch_size: int
+
+    def measure(self, record_type: str, from_id: int | None) -> Measured | Unavailable:
+        """How many records there are and where; NetSuiteError if NetSuite does not say."""
+        try:
+            histogram = measure(
+                self.queries, self.catalog.get(record_type), batch_size=self.batch_size, from_id=from_id
+            )
+        except (RecordTypeUnavailable, QueryRejected) as error:
+            # Neither is the fault of the other record types; the job says which is missing and why.
+            return Unavailable(reason=str(error))
+        return Measured(records=histogram.total, buckets=histogram.buckets)
+
+
+def start_import(
+    *,
+    pipeline: PipelineResource,
+    catalog: Catalog,
+    registry: BatchRegistry,
+    job_id: str,
+    names: Sequence[str],
+    dependencies: bool,
+    trigger: str,
+) -> JobPlan:
+    """Plans an import of the named record types (none: all of them) and leaves it to the dispatcher.
+
+    Called again with the same job id it goes on where it was interrupted. Raises CatalogError for an unknown name,
+    SettingsError, NetSuiteError or WarehouseError; the job is then recorded as failed, if it could be recorded.
+    """
+    chosen = [catalog.get(name).name for name in names] or list(catalog.names)
+    settings = pipeline.settings()
+    with pipeline.engine() as engine:
+        ensure_tables(engine, warehouse_metadata(catalog))
+        store = WaveStore(engine)
+        with pipeline.client() as client:
+            store.create_job(
+                job_id, record_types=chosen, with_dependencies=dependencies, trigger=trigger, now=utc_now()
+            )
+            return plan_job(
+                job_id=job_id,
+                catalog=catalog,
+                source=NetSuiteSource(queries=client, catalog=catalog, batch_size=settings.batch_size),
+                registry=registry,
+                store=store,
+                limits=Limits.of(settings),
+                batch_size=settings.batch_size,
+            )

@@ -1,0 +1,101 @@
+"""The IO manager: runs the import of a run's batches, and tells Dagster the fate of each.
+
+How rows get into a table is in `warehouse.loader`; the order of things within a run is in `batch_run`.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from netsuite_pipeline.orchestration.batch_run import BatchOutcome, BatchRun, import_batches
+from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
+from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.catalog import Catalog
+from netsuite_pipeline.warehouse.frames import read_frame
+from netsuite_pipeline.warehouse.ledger import Ledger
+from netsuite_pipeline.warehouse.loader import BatchLoader
+from netsuite_pipeline.warehouse.schema import ensure_tables
+from netsuite_pipeline.waves.limits import Limits
+from netsuite_pipeline.waves.store import WaveStore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN_FAILURES = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportedRun:
+    """A run's batches, and Dagster's function that attaches metadata to the event of one partition."""
+
+    run: BatchRun
+    describe: Callable[..., None]
+
+
+class WarehouseIOManager(dg.IOManager):
+    """Writes batches to the warehouse; reads them back as a DataFrame."""
+
+    def __init__(self, *, catalog: Catalog, pipeline: PipelineResource) -> None:
+        self._catalog = catalog
+        self._pipeline = pipeline
+
+    def handle_output(self, context: dg.OutputContext, obj: ReportedRun) -> Iterator[dg.DagsterEvent]:  # type: ignore[override]
+        """Imports every batch of the run.
+
+        Returning normally makes Dagster mark every partition of the run as materialized, even one that was never
+        loaded. So when a batch failed, the good ones are marked one by one and then this raises.
+        """
+        outcomes = self._import(obj.run, context)
+        failed = [outcome for outcome in outcomes if outcome.ledger is None]
+        for outcome in outcomes:
+            if outcome.ledger is None:
+                continue
+            metadata = _metadata(outcome.ledger)
+            if failed:
+                key = outcome.range.key
+                context.log_event(dg.AssetMaterialization(context.asset_key, partition=key, metadata=metadata))
+            else:
+                obj.describe(metadata, partition_key=outcome.range.key)
+        yield from context.consume_events()
+        if failed:
+            raise _failure(obj.run, failed)
+
+    def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
+        """The live rows of the upstream batches that the consumer asks for, typed and without bookkeeping."""
+        record_type = self._catalog.get(context.asset_key.path[-1])
+        ranges = [BatchRange.parse(key) for key in context.asset_partition_keys]
+        with self._pipeline.engine() as engine:
+            return read_frame(engine, record_type, ranges)
+
+    def _import(self, run: BatchRun, context: dg.OutputContext) -> list[BatchOutcome]:
+        settings = self._pipeline.settings()
+        metadata = warehouse_metadata(self._catalog)
+        outcomes = []
+        with self._pipeline.engine() as engine:
+            ensure_tables(engine, metadata)
+            loader = BatchLoader(engine, metadata, delete_guard_percent=settings.delete_guard_percent)
+            imported = import_batches(run, loader=loader, store=WaveStore(engine), limits=Limits.of(settings))
+            # An error below would keep the generator, and with it heartbeat and read-ahead, alive in its traceback.
+            with closing(imported):
+                for outcome in imported:
+                    outcomes.append(outcome)
+                    if outcome.ledger is None:
+                        context.log.error("Batch %s of %s: %s", outcome.range.key, run.record_type.name, outcome.reason)
+        return outcomes
+
+
+def _metadata(ledger: Ledger) -> dict[str, int | float | str]:
+    return {"dagster/partition_row_count": ledger.fetched - ledger.rejected, **ledger.as_metadata()}
+
+
+def _failure(run: BatchRun, failed: list[BatchOutcome]) -> dg.Failure:
+    shown = "; ".join(f"{outcome.range.key}: {outcome.reason}" for outcome in failed[:_SHOWN_FAILURES])
+    more = f"; and {len(failed) - _SHOWN_FAILURES} more" if len(failed) > _SHOWN_FAILURES else ""
+    return dg.Failure(
+        f"{len(failed)} of {len(run.ranges)} batches of {run.record_type.name} failed: {shown}{more}",
+        metadata={"failed batches": [outcome.range.key for outcome in failed]},
+        allow_retries=False,
+    )

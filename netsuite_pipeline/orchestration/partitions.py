@@ -1,0 +1,79 @@
+"""Batches as Dagster partitions: one dynamic definition per record type, and the registry over an instance.
+
+Which batches there should be is decided by `waves.planner`.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import dagster as dg
+
+from netsuite_pipeline.orchestration.tags import import_job_name
+from netsuite_pipeline.record_types.batch import BatchKeyError, BatchRange
+from netsuite_pipeline.record_types.model import RecordType
+from netsuite_pipeline.waves.errors import PlanError
+
+# SQLite refuses statements with too many variables; 36,000 keys at once failed (dagster issue 16260).
+_KEYS_PER_CALL = 1000
+# A run in one of these may still come to read its batches.
+_ALIVE = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+_OPEN_BACKFILLS = {"REQUESTED", "CANCELING", "FAILING"}
+# Run queue and open backfills hold far fewer.
+_LATEST = 500
+
+
+def partitions_name(record_type: str) -> str:
+    """The name under which the instance keeps the batches of a record type."""
+    return f"{record_type}_batches"
+
+
+def partitions_for(record_type: RecordType) -> dg.DynamicPartitionsDefinition:
+    """The partitions definition of a record type: its keys are batch ranges such as `1001..5233`."""
+    return dg.DynamicPartitionsDefinition(name=partitions_name(record_type.name))
+
+
+class PartitionRegistry:
+    """The batches that a Dagster instance knows, for `waves.planning`."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+
+    def existing(self, record_type: str) -> list[BatchRange]:
+        """The batches in the order in which Dagster keeps them, which is the order of adding.
+
+        PlanError if someone added a key by hand that is not a range.
+        """
+        keys = self._instance.get_dynamic_partitions(partitions_name(record_type))
+        try:
+            return [BatchRange.parse(key) for key in keys]
+        except BatchKeyError as error:
+            raise PlanError(f"Batches of {record_type} cannot be planned: {error} Delete this partition.") from None
+
+    def in_use(self, record_type: str) -> bool:
+        """Whether a run or a backfill that people launched may hold a batch of the type at this moment.
+
+        Such runs are in no wave table. A key that one of them was given must not be taken away from under it.
+        """
+        key, job = dg.AssetKey(record_type), import_job_name(record_type)
+        runs = self._instance.get_runs(filters=dg.RunsFilter(statuses=_ALIVE), limit=_LATEST)
+        if any(run.job_name == job or key in (run.asset_selection or ()) for run in runs):
+            return True
+        backfills = self._instance.get_backfills(limit=_LATEST)
+        return any(
+            backfill.status.value in _OPEN_BACKFILLS and key in (backfill.asset_selection or ())
+            for backfill in backfills
+        )
+
+    def apply(self, record_type: str, *, add: Sequence[BatchRange], remove: Iterable[BatchRange]) -> None:
+        """Removes first and adds after: interrupted, it leaves a gap, which the next plan fills. Repeatable."""
+        name = partitions_name(record_type)
+        for batch in remove:
+            self._instance.delete_dynamic_partition(name, batch.key)
+        for start in range(0, len(add), _KEYS_PER_CALL):
+            keys = [batch.key for batch in add[start : start + _KEYS_PER_CALL]]
+            self._instance.add_dynamic_partitions(name, keys)

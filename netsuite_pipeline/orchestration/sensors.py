@@ -1,0 +1,143 @@
+"""The two sensors: one carries planned imports out, one keeps the batches in the UI up to date.
+
+Shells only. What to dispatch is decided in `waves.coordinator`, which batches there are in `waves.planner`.
+"""
+
+import datetime as dt
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import dagster as dg
+
+from netsuite_pipeline.netsuite.errors import AuthenticationFailed, NetSuiteError, QueryCancelled, QueryRejected
+from netsuite_pipeline.netsuite.reading import MeteredQueries
+from netsuite_pipeline.orchestration.import_start import NetSuiteSource
+from netsuite_pipeline.orchestration.jobs import ImportJob
+from netsuite_pipeline.orchestration.partitions import PartitionRegistry
+from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
+from netsuite_pipeline.orchestration.wave_dispatch import WaveDispatcher
+from netsuite_pipeline.record_types.catalog import Catalog
+from netsuite_pipeline.settings import SettingsError
+from netsuite_pipeline.warehouse.errors import WarehouseError
+from netsuite_pipeline.warehouse.schema import ensure_tables
+from netsuite_pipeline.waves.errors import PlanError, WaveError
+from netsuite_pipeline.waves.limits import Limits
+from netsuite_pipeline.waves.model import utc_now
+from netsuite_pipeline.waves.planner import RangePlan
+from netsuite_pipeline.waves.planning import Unavailable, discover
+from netsuite_pipeline.waves.store import WaveStore
+
+# The daemon looks at its sensors every 5 s; a lower interval makes it take every chance.
+_DISPATCH_SECONDS = 3
+_DISCOVERY_SECONDS = 900
+# A sensor's answer is due after 60 s (DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS): what is not counted after the budget is
+# left, and a request in flight then ends by its timeout. What takes longer is counted by the import itself.
+_DISCOVERY_BUDGET_SECONDS = 30.0
+_DISCOVERY_TIMEOUT_SECONDS = 20.0
+# Five failed logins in 30 minutes lock the account (Oracle help subsect_156935170194); each costs two.
+_LOGIN_PAUSE = dt.timedelta(hours=1)
+_LOGIN_REFUSED = "login refused "
+
+_EXPECTED = (SettingsError, NetSuiteError, WarehouseError, WaveError)
+# What is wrong with one record type only; the others go on.
+_OF_ONE_TYPE = (QueryRejected, QueryCancelled, PlanError)
+
+
+def build_dispatcher_sensor(catalog: Catalog, import_jobs: Sequence[ImportJob]) -> dg.SensorDefinition:
+    """The sensor that launches the runs of waves."""
+
+    @dg.sensor(
+        name="wave_dispatcher",
+        jobs=import_jobs,
+        minimum_interval_seconds=_DISPATCH_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Dispatches the waves of every import under way, level by level.",
+    )
+    def wave_dispatcher(
+        context: dg.SensorEvaluationContext, pipeline: PipelineResource
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        limits = Limits.of(pipeline.settings())
+        with pipeline.engine() as engine:
+            ensure_tables(engine, warehouse_metadata(catalog))
+            dispatcher = WaveDispatcher(
+                instance=context.instance, store=WaveStore(engine), limits=limits, record_types=catalog.names
+            )
+            yield from dispatcher.tick()
+
+    return wave_dispatcher
+
+
+def build_discovery_sensor(catalog: Catalog) -> dg.SensorDefinition:
+    """The sensor that shows batches in the UI before anyone plans an import."""
+
+    @dg.sensor(
+        name="batch_discovery",
+        minimum_interval_seconds=_DISCOVERY_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Asks NetSuite for new records and adds their batches as partitions of the assets.",
+    )
+    def batch_discovery(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SkipReason:
+        refused = _login_refused_at(context.cursor)
+        if refused is not None and utc_now() - refused < _LOGIN_PAUSE:
+            return dg.SkipReason(f"NetSuite refused the login at {refused} UTC; pausing for an hour.")
+        try:
+            return dg.SkipReason(_discover(context, catalog, pipeline))
+        except AuthenticationFailed as error:
+            context.update_cursor(f"{_LOGIN_REFUSED}{utc_now().isoformat()}")
+            return dg.SkipReason(str(error))
+        except _EXPECTED as error:
+            return dg.SkipReason(f"Batches could not be brought up to date: {error}")
+
+    return batch_discovery
+
+
+def _discover(context: dg.SensorEvaluationContext, catalog: Catalog, pipeline: PipelineResource) -> str:
+    """Goes on with the record type after the one in the cursor; returns what was found, as a sentence."""
+    names = catalog.names
+    start = names.index(context.cursor) + 1 if context.cursor in names else 0
+    batch_size = pipeline.settings().batch_size
+    found: list[str] = []
+    with (
+        pipeline.engine() as engine,
+        pipeline.client(timeout=_DISCOVERY_TIMEOUT_SECONDS) as client,
+        _set_after(_DISCOVERY_BUDGET_SECONDS) as cancelled,
+    ):
+        ensure_tables(engine, warehouse_metadata(catalog))
+        queries = MeteredQueries(client, cancelled)
+        source = NetSuiteSource(queries=queries, catalog=catalog, batch_size=batch_size)
+        store, registry = WaveStore(engine), PartitionRegistry(context.instance)
+        for name in (*names[start:], *names[:start]):
+            # Before asking, so that a type that cannot be counted does not keep the next tick from the others.
+            context.update_cursor(name)
+            try:
+                plan = discover(name, source=source, registry=registry, store=store, batch_size=batch_size)
+                found.append(_found(name, plan))
+            except _OF_ONE_TYPE as error:
+                found.append(f"{name} failed ({error})")
+            if cancelled.is_set():
+                break
+    return "; ".join(found)
+
+
+@contextmanager
+def _set_after(seconds: float) -> Iterator[threading.Event]:
+    event = threading.Event()
+    timer = threading.Timer(seconds, event.set)
+    timer.start()
+    try:
+        yield event
+    finally:
+        timer.cancel()
+
+
+def _login_refused_at(cursor: str | None) -> dt.datetime | None:
+    if cursor is None or not cursor.startswith(_LOGIN_REFUSED):
+        return None
+    return dt.datetime.fromisoformat(cursor.removeprefix(_LOGIN_REFUSED))
+
+
+def _found(name: str, plan: RangePlan | Unavailable) -> str:
+    if isinstance(plan, Unavailable):
+        return f"{name} is unavailable ({plan.reason})"
+    return f"{name}: {len(plan.keep)} batches kept, {len(plan.add)} added"

@@ -1,0 +1,21 @@
+"""The run tags and names by which Dagster and the wave tables recognise each other.
+
+Constants only. Dagster's own range tags are here too, because their names are no public constants.
+"""
+
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+# The wave owns retries of a batch; a second mechanism would re-run a batch under a key that is no longer its own.
+MAX_RETRIES = "dagster/max_retries"
+
+JOB = "netsuite/job"
+WAVE = "netsuite/wave"
+DISPATCH = "netsuite/dispatch"
+
+# Limits the runs that talk to NetSuite at once; dagster.yaml sets how many.
+NETSUITE_POOL = "netsuite_api"
+
+
+def import_job_name(record_type: str) -> str:
+    """The Dagster job that imports batches of one record type."""
+    return f"import_{record_type}"

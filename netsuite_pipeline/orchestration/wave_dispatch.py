@@ -1,0 +1,162 @@
+"""One tick of the dispatcher: compare the wave tables with Dagster's runs, let the coordinator decide, act.
+
+Dagster is asked for the state of runs here and nowhere else. Deciding is `waves.coordinator`'s business, and
+every change of a batch is a guarded update in `waves.store`, so a tick may be cut off anywhere and repeated.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Collection, Iterator, Sequence
+
+import dagster as dg
+
+from netsuite_pipeline.orchestration.colours import settle_colours
+from netsuite_pipeline.orchestration.lease import LEASE_SECONDS
+from netsuite_pipeline.orchestration.tags import (
+    DISPATCH,
+    JOB,
+    RANGE_END,
+    RANGE_START,
+    WAVE,
+    import_job_name,
+)
+from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.waves.coordinator import decide
+from netsuite_pipeline.waves.dispatch_store import InFlight
+from netsuite_pipeline.waves.failure_policy import retry_at
+from netsuite_pipeline.waves.limits import Limits
+from netsuite_pipeline.waves.model import Dispatch, Job, JobStatus, utc_now
+from netsuite_pipeline.waves.store import WaveStore
+
+# A run whose process was just started reports its batches within seconds; on a crowded machine, within this.
+_START_SECONDS = 300.0
+# Nobody plans that long: 24 record types, with every retry used up, take less.
+_PLANNING_SECONDS = 7200.0
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class WaveDispatcher:
+    """Carries planned imports out, a tick at a time."""
+
+    def __init__(
+        self, *, instance: dg.DagsterInstance, store: WaveStore, limits: Limits, record_types: Collection[str]
+    ) -> None:
+        """`record_types` are those that have an import job; Dagster refuses a whole tick that asks for another."""
+        self._instance = instance
+        self._record_types = record_types
+        self._store = store
+        self._limits = limits
+
+    def tick(self) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        """What Dagster should launch now, for every open job, oldest first; or why it should launch nothing."""
+        waiting = []
+        launched = False
+        for job in self._store.open_jobs():
+            requests, reason = self._advance_apart(job)
+            launched = launched or bool(requests)
+            yield from requests
+            if reason:
+                waiting.append(f"{job.job_id}: {reason}")
+        if not launched:
+            yield dg.SkipReason(" ".join(waiting) or "No import is under way.")
+
+    def _advance_apart(self, job: Job) -> tuple[list[dg.RunRequest], str | None]:
+        """One job's turn; what goes wrong with it is told and does not keep the others from theirs."""
+        try:
+            return self._advance(job)
+        except Exception as error:
+            _LOGGER.exception("Dispatching import %s", job.job_id)
+            return [], f"failed with {type(error).__name__}: {error}"
+
+    def _advance(self, job: Job) -> tuple[list[dg.RunRequest], str | None]:
+        now = utc_now()
+        if job.status is JobStatus.PLANNING and now - job.created_at > dt.timedelta(seconds=_PLANNING_SECONDS):
+            self._store.fail_job(job.job_id, "Planning was interrupted; start the import again.", now=now)
+        again = self._supervise(job.job_id)
+        decision = decide(self._store.load_state(job.job_id, now=now), self._limits)
+        self._store.update_waves(job.job_id, decision.wave_changes, now=now)
+        claimed = [
+            dispatch
+            for dispatch in decision.dispatches
+            if self._store.claim_dispatch(dispatch, in_flight_limit=self._limits.in_flight, now=now)
+        ]
+        # A job is over when its runs are, too: until then their colours may still have to be repaired.
+        if settle_colours(self._instance, self._store, job.job_id) and decision.end:
+            self._store.finish_job(job.job_id, status=decision.end.status, reason=decision.end.reason, now=now)
+        wanted = [dispatch for dispatch in (*again, *claimed) if dispatch.record_type in self._record_types]
+        return [_run_request(dispatch) for dispatch in wanted], decision.waiting_for
+
+    def _supervise(self, job_id: str) -> Sequence[Dispatch]:
+        """Settles what is in flight; returns the dispatches that Dagster has to be asked for again."""
+        undelivered = []
+        for held in self._store.in_flight(job_id):
+            if held.dispatch.record_type not in self._record_types:
+                reason = f"there is no record type {held.dispatch.record_type} any more"
+                self._store.release(held, reason=reason, retry_at=None, now=utc_now())
+                continue
+            run = self._run_of(held)
+            if self._is_undelivered(held, run):
+                undelivered.append(held.dispatch)
+            elif run is None:
+                self._release(held, f"run {held.run_id} was deleted")
+            elif run.dagster_run.is_finished:
+                self._release(held, f"run {run.dagster_run.run_id} ended as {run.dagster_run.status.value}")
+            elif self._is_dead(held, run):
+                self._bury(run)
+                self._release(held, f"run {run.dagster_run.run_id} died without a word")
+            elif held.run_id is None:
+                self._store.record_delivery(held.key, run_id=run.dagster_run.run_id, now=utc_now())
+        return undelivered
+
+    def _is_undelivered(self, held: InFlight, run: dg.RunRecord | None) -> bool:
+        """Whether Dagster has to be asked (again): it has no run, or created one and never came to launch it."""
+        if run is None:
+            return held.run_id is None
+        return run.dagster_run.status is dg.DagsterRunStatus.NOT_STARTED
+
+    def _run_of(self, held: InFlight) -> dg.RunRecord | None:
+        """The run that has the batches; until one does, the first with the tag: re-executions carry it, too."""
+        of_run, of_tag = dg.RunsFilter(run_ids=[held.run_id or ""]), dg.RunsFilter(tags={DISPATCH: held.key})
+        records = self._instance.get_run_records(of_run if held.run_id else of_tag, limit=1, ascending=True)
+        return records[0] if records else None
+
+    def _is_dead(self, held: InFlight, run: dg.RunRecord) -> bool:
+        """Whether a run that Dagster thinks is executing has stopped reporting. Dagster's own monitor cannot tell."""
+        if run.dagster_run.status is not dg.DagsterRunStatus.STARTED:
+            return False
+        now = utc_now()
+        if held.heartbeat_at is not None:
+            return now - held.heartbeat_at > dt.timedelta(seconds=LEASE_SECONDS)
+        started = dt.datetime.fromtimestamp(run.start_time or 0, dt.UTC).replace(tzinfo=None)
+        return now - started > dt.timedelta(seconds=_START_SECONDS)
+
+    def _bury(self, run: dg.RunRecord) -> None:
+        message = f"No heartbeat for {LEASE_SECONDS:.0f} s: the process of this run is gone."
+        self._instance.report_run_failed(run.dagster_run, message)
+
+    def _release(self, held: InFlight, reason: str) -> None:
+        now = utc_now()
+        again = retry_at(
+            FailureCategory.UNKNOWN,
+            attempt=held.dispatch.attempt,
+            dispatch_key=held.key,
+            limits=self._limits,
+            now=now,
+        )
+        self._store.release(held, reason=reason, retry_at=again, now=now)
+
+
+def _run_request(dispatch: Dispatch) -> dg.RunRequest:
+    """The run of a dispatch. Its key is the dispatch's, so Dagster launches it once however often it is asked."""
+    return dg.RunRequest(
+        job_name=import_job_name(dispatch.record_type),
+        run_key=dispatch.key,
+        tags={
+            RANGE_START: dispatch.batches[0].range.key,
+            RANGE_END: dispatch.batches[-1].range.key,
+            JOB: dispatch.job_id,
+            WAVE: str(dispatch.wave_number),
+            DISPATCH: dispatch.key,
+        },
+    )

@@ -1,0 +1,167 @@
+"""What the daemon evaluates: the two sensors and the nightly schedule."""
+
+import datetime as dt
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from netsuite_pipeline.orchestration.partitions import partitions_name
+from netsuite_pipeline.orchestration.resources import PipelineResource
+from netsuite_pipeline.orchestration.tags import DISPATCH
+from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.sandbox.faults import Fault, FaultKind
+from netsuite_pipeline.sandbox.server import SandboxServer
+from netsuite_pipeline.waves.model import JobStatus
+from netsuite_pipeline.waves.store import WaveStore
+from netsuite_pipeline_tests.orchestration.runs import batches, plan
+
+
+def _evaluate(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, name: str, *, cursor: str | None = None
+) -> Any:
+    sensor = definitions.resolve_sensor_def(name)
+    resources = {"pipeline": PipelineResource()}
+    with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
+        return sensor.evaluate_tick(context)
+
+
+def _discover(definitions: dg.Definitions, instance: dg.DagsterInstance, *, cursor: str | None = None) -> str:
+    data = _evaluate(definitions, instance, "batch_discovery", cursor=cursor)
+    assert data.run_requests == []
+    return str(data.skip_message)
+
+
+def test_discovery_shows_the_batches_of_every_type_and_repeats_without_a_change(
+    definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    message = _discover(definitions, instance)
+    before = {name: batches(instance, name) for name in CATALOG.names}
+    for name, keys in before.items():
+        assert keys
+        assert f"{name}: 0 batches kept, {len(keys)} added" in message
+
+    message = _discover(definitions, instance)
+
+    assert {name: batches(instance, name) for name in CATALOG.names} == before
+    for name, keys in before.items():
+        assert f"{name}: {len(keys)} batches kept, 0 added" in message
+
+
+def test_an_import_after_discovery_uses_the_same_batches(
+    definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    _discover(definitions, instance)
+    before = batches(instance, "customer")
+    assert plan(definitions, instance, "customer").success
+    assert batches(instance, "customer") == before
+
+
+def test_discovery_names_an_unavailable_type_and_goes_on(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, sandbox: SandboxServer
+) -> None:
+    sandbox.availability.set_table("location", available=False)
+    message = _discover(definitions, instance)
+    assert "location is unavailable (" in message
+    assert "Record 'location' was not found" in message
+    assert batches(instance, "location") == []
+    assert batches(instance, "customer")
+
+
+def test_discovery_names_a_type_whose_partitions_are_spoilt_and_goes_on(
+    definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    instance.add_dynamic_partitions(partitions_name("subsidiary"), ["2026-01-31"])
+    message = _discover(definitions, instance)
+    assert "Batches of subsidiary cannot be planned: '2026-01-31' is no batch" in message
+    assert batches(instance, "customer")
+
+
+def test_netsuite_being_down_is_a_reason_to_skip(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, sandbox: SandboxServer
+) -> None:
+    sandbox.faults.add(Fault(kind=FaultKind.UNAVAILABLE, times=None))
+    message = _discover(definitions, instance)
+    assert message.startswith("Batches could not be brought up to date: ")
+    assert "HTTP 503" in message
+
+
+def test_a_type_that_cannot_be_counted_does_not_keep_the_next_tick_from_the_others(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, sandbox: SandboxServer
+) -> None:
+    sandbox.faults.add(Fault(kind=FaultKind.GATEWAY_TIMEOUT, times=None, match="FROM customer "))
+    sandbox.faults.add(Fault(kind=FaultKind.GATEWAY_TIMEOUT, times=None, match="FROM customer"))
+    first = _evaluate(definitions, instance, "batch_discovery")
+    assert first.cursor == "customer"
+    assert batches(instance, "sales_order") == []
+    _discover(definitions, instance, cursor=first.cursor)
+    assert batches(instance, "sales_order")
+
+
+def test_missing_settings_are_a_reason_to_skip(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NETSUITE_TOKEN_ID")
+    assert "NETSUITE_TOKEN_ID is not set" in _discover(definitions, instance)
+
+
+def test_wrong_credentials_cost_discovery_two_logins(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETSUITE_TOKEN_SECRET", "wrong-5d1c")
+    failures = sandbox.account.authenticator.failures
+    message = _discover(definitions, instance)
+    assert "account 1234567_SB1 with NETSUITE_AUTH=tba" in message
+    assert "wrong-5d1c" not in message
+    assert sandbox.account.authenticator.failures - failures == 2
+
+
+def test_both_sensors_run_without_being_switched_on(definitions: dg.Definitions) -> None:
+    for name in ("wave_dispatcher", "batch_discovery"):
+        assert definitions.resolve_sensor_def(name).default_status is dg.DefaultSensorStatus.RUNNING
+
+
+def test_the_dispatcher_sensor_launches_the_runs_of_a_planned_import(
+    definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    job_id = plan(definitions, instance, "customer").run_id
+    data = _evaluate(definitions, instance, "wave_dispatcher")
+    assert data.run_requests
+    for request in data.run_requests:
+        assert request.run_key == request.tags[DISPATCH]
+        assert request.run_key.startswith(f"{job_id}:w1:customer:")
+
+
+def test_the_dispatcher_sensor_makes_its_tables_and_has_nothing_to_do(
+    definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    data = _evaluate(definitions, instance, "wave_dispatcher")
+    assert data.run_requests == []
+    assert data.skip_message == "No import is under way."
+
+
+def test_the_nightly_schedule_is_off_until_someone_switches_it_on(definitions: dg.Definitions) -> None:
+    schedule = definitions.resolve_schedule_def("nightly_import")
+    assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+    assert schedule.job_name == "start_import"
+
+
+def test_each_night_is_one_run_request_that_plans_every_type(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, store: WaveStore
+) -> None:
+    schedule = definitions.resolve_schedule_def("nightly_import")
+    night = dt.datetime(2026, 1, 31, 2, tzinfo=dt.UTC)
+    keys = []
+    for scheduled in (night, night, night + dt.timedelta(days=1)):
+        with dg.build_schedule_context(instance=instance, scheduled_execution_time=scheduled) as context:
+            (request,) = schedule.evaluate_tick(context).run_requests or []
+        keys.append(request.run_key)
+    assert keys[0] == keys[1] != keys[2]
+
+    job = definitions.resolve_job_def("start_import")
+    result = job.execute_in_process(instance=instance, run_config=request.run_config)
+
+    summary = store.job_summary(result.run_id)
+    assert summary.job.status is JobStatus.RUNNING
+    assert summary.job.trigger == "nightly_import"
+    assert {kind.record_type for kind in summary.types} == set(CATALOG.names)
