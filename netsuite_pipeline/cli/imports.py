@@ -1,0 +1,80 @@
+"""`import`: start an import. Planning happens here and now; the dispatcher in Dagster's daemon carries it out."""
+
+import uuid
+from typing import Annotated
+
+import typer
+
+from netsuite_pipeline.cli.console import results
+from netsuite_pipeline.cli.dagster_instance import dagster_instance
+from netsuite_pipeline.cli.progress import types_table
+from netsuite_pipeline.cli.watching import watch
+from netsuite_pipeline.orchestration.import_start import start_import
+from netsuite_pipeline.orchestration.partitions import PartitionRegistry
+from netsuite_pipeline.orchestration.resources import PipelineResource
+from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.record_types.catalog import CatalogError
+from netsuite_pipeline.warehouse.rejects import rejected_rows
+from netsuite_pipeline.waves.model import JobStatus, utc_now
+from netsuite_pipeline.waves.planning import JobPlan
+from netsuite_pipeline.waves.store import WaveStore
+
+imports_app = typer.Typer(help="Start imports.", no_args_is_help=True)
+
+
+@imports_app.callback()
+def _group() -> None:
+    """Keeps `start` a command of its own; typer would fold a single one into its group."""
+
+
+@imports_app.command()
+def start(
+    types: Annotated[
+        str | None, typer.Option(help="Record types, separated by commas; all of them if not given.")
+    ] = None,
+    dependencies: Annotated[bool, typer.Option(help="Also import what these depend on, first.")] = True,
+    watching: Annotated[bool, typer.Option("--watch", help="Follow the import until it ends.")] = False,
+) -> None:
+    """Plan an import and hand it to the dispatcher. With --watch, exit code 1 means that it ended incomplete."""
+    names = [name.strip() for name in (types or "").split(",") if name.strip()]
+    if types is not None and not names:
+        raise CatalogError(f"--types {types!r} names no record type; leave it out to import all of them.")
+    plan = plan_import(names, dependencies=dependencies, trigger="command line")
+    # NetSuite's reasons may hold brackets, which are no markup.
+    results.print(planned_sentence(plan), markup=False)
+    if plan.types and not any(kind.available for kind in plan.types):
+        raise typer.Exit(1)
+    if not watching:
+        results.print(f"Follow it with: netsuite-pipeline waves status {plan.job_id}")
+        return
+    with PipelineResource().engine() as engine:
+        summary = watch(WaveStore(engine), plan.job_id)
+        results.print(types_table(summary, rejected_rows(engine, plan.job_id)))
+    if summary.job.status is not JobStatus.COMPLETED:
+        raise typer.Exit(1)
+
+
+def plan_import(names: list[str], *, dependencies: bool, trigger: str, job_id: str | None = None) -> JobPlan:
+    """Plans an import in this process. The id of a new job is its time, readable and in order."""
+    new_id = f"{utc_now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+    with dagster_instance() as instance:
+        return start_import(
+            pipeline=PipelineResource(),
+            catalog=CATALOG,
+            registry=PartitionRegistry(instance),
+            job_id=job_id or new_id,
+            names=names,
+            dependencies=dependencies,
+            trigger=trigger,
+        )
+
+
+def planned_sentence(plan: JobPlan) -> str:
+    """What was planned, for people."""
+    batches = sum(len(wave.batches) for wave in plan.waves)
+    records = sum(kind.expected_records or 0 for kind in plan.types)
+    missing = [f"{kind.record_type} is unavailable: {kind.reason}" for kind in plan.types if not kind.available]
+    size = (
+        f"{records:,} records of {len(plan.types) - len(missing)} types in {batches} batches, {len(plan.waves)} waves"
+    )
+    return "\n".join([f"Import {plan.job_id} is planned: {size}.", *missing])

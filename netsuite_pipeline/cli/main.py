@@ -1,0 +1,63 @@
+"""The entry point: the sub-commands, and the one place where an error becomes a sentence and an exit code.
+
+What a command does is in the module of its name.
+"""
+
+import sys
+
+import typer
+from rich.text import Text
+from sqlalchemy.exc import DBAPIError
+
+from netsuite_pipeline.cli.console import errors
+from netsuite_pipeline.cli.demo import demo
+from netsuite_pipeline.cli.dev import dev
+from netsuite_pipeline.cli.imports import imports_app
+from netsuite_pipeline.cli.processes import ProcessFailedError
+from netsuite_pipeline.cli.waves import waves_app
+from netsuite_pipeline.netsuite.errors import NetSuiteError
+from netsuite_pipeline.record_types.catalog import CatalogError
+from netsuite_pipeline.sandbox.command import sandbox_app
+from netsuite_pipeline.settings import SettingsError
+from netsuite_pipeline.warehouse.errors import WarehouseError, warehouse_error
+from netsuite_pipeline.waves.errors import WaveError
+
+# Exit codes: 0 all well, 1 the import ended incomplete or could not be done, 2 wrong arguments or settings.
+INCOMPLETE = 1
+MISUSED = 2
+
+_EXPECTED = (NetSuiteError, WarehouseError, WaveError, ProcessFailedError)
+
+app = typer.Typer(
+    name="netsuite-pipeline",
+    help="NetSuite to MySQL, complete and restartable, in waves of batches.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(imports_app, name="import")
+app.add_typer(waves_app, name="waves")
+app.add_typer(sandbox_app, name="sandbox")
+app.command()(demo)
+app.command()(dev)
+
+
+def run() -> None:
+    """Runs the command; whatever is expected to go wrong is one sentence on stderr and never a traceback."""
+    try:
+        app()
+    except (SettingsError, CatalogError) as error:
+        _explain(error)
+        sys.exit(MISUSED)
+    except _EXPECTED as error:
+        _explain(error)
+        sys.exit(INCOMPLETE)
+    except DBAPIError as error:
+        # The wave tables pass on what the driver says, e.g. when the server is restarted under `--watch`.
+        _explain(warehouse_error(error, doing="Reading or writing the wave tables"))
+        sys.exit(INCOMPLETE)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _explain(error: Exception) -> None:
+    errors.print(Text.assemble(("error: ", "red"), str(error)), soft_wrap=True)

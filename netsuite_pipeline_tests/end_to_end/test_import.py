@@ -1,0 +1,113 @@
+"""A whole import, as a user starts it: command, daemon, waves, NetSuite over HTTP, database."""
+
+import itertools
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+
+from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.sandbox.server import SandboxServer
+from netsuite_pipeline.warehouse.engine import connect
+from netsuite_pipeline.warehouse.totals import written_rows
+from netsuite_pipeline.waves.model import JobStatus, TypeStatus
+from netsuite_pipeline.waves.store import WaveStore
+from netsuite_pipeline_tests.end_to_end.conftest import StartStack, environment_of
+from netsuite_pipeline_tests.end_to_end.exactness import assert_exact
+from netsuite_pipeline_tests.end_to_end.stack import Stack
+
+IMPORT_ALL = ("import", "start", "--watch")
+# One level of the largest types: what an unchanged second night costs shows in them.
+IMPORT_LARGE = (*IMPORT_ALL, "--no-dependencies", "--types", "customer,item,inventory_item")
+
+
+@pytest.mark.parametrize("database", ["sqlite", "mariadb"])
+def test_an_import_of_everything_is_exact_and_the_second_one_writes_nothing(
+    sandbox: SandboxServer, start_stack: StartStack, database: str
+) -> None:
+    stack = start_stack(environment_of(sandbox), database=database)
+    stack.start_daemon()
+
+    first = stack.command(*IMPORT_ALL)
+
+    engine = connect(stack.environment["WAREHOUSE_URL"])
+    store = WaveStore(engine)
+    job = store.latest_job()
+    assert job is not None
+    assert job.status is JobStatus.COMPLETED, first.stdout
+    rejected = sum(assert_exact(sandbox.dataset, engine, record_type) for record_type in CATALOG)
+    assert rejected > 0, "the sandbox holds rows that no database can take; they have to be rejected"
+    assert sandbox.stats.peak_in_flight <= 5
+    _assert_levels_in_order(engine, job.job_id)
+
+    before = _row_versions(engine)
+    stack.command(*IMPORT_LARGE)
+
+    second = store.latest_job()
+    assert second is not None
+    assert second.job_id != job.job_id
+    assert second.status is JobStatus.COMPLETED
+    assert sum(written_rows(engine, second.job_id).values()) == 0
+    assert _row_versions(engine) == before
+    engine.dispose()
+    _assert_no_secret_in_files(stack)
+
+
+def test_a_table_that_the_account_lacks_is_unavailable_and_the_rest_goes_on(
+    sandbox: SandboxServer, start_stack: StartStack
+) -> None:
+    sandbox.availability.set_table("location", available=False)
+    stack = start_stack(environment_of(sandbox), database="sqlite")
+    stack.start_daemon()
+
+    done = stack.command("import", "start", "--types", "location,price_level,customer", "--watch", check=False)
+
+    assert done.returncode == 1, done.stdout
+    assert "location is unavailable" in done.stdout
+    engine = connect(stack.environment["WAREHOUSE_URL"])
+    store = WaveStore(engine)
+    job = store.latest_job()
+    assert job is not None
+    assert job.status is JobStatus.PARTIAL
+    kinds = {kind.record_type: kind for kind in store.job_summary(job.job_id).types}
+    assert kinds["location"].status is TypeStatus.UNAVAILABLE
+    assert "Record 'location' was not found" in str(kinds["location"].reason)
+    assert_exact(sandbox.dataset, engine, CATALOG.get("customer"))
+    engine.dispose()
+
+
+def _assert_no_secret_in_files(stack: Stack) -> None:
+    """No log, run, event or table holds a credential: neither NetSuite's nor the database's."""
+    names = ("NETSUITE_CONSUMER_KEY", "NETSUITE_CONSUMER_SECRET", "NETSUITE_TOKEN_ID", "NETSUITE_TOKEN_SECRET")
+    secrets = [stack.environment[name] for name in names]
+    password = make_url(stack.environment["WAREHOUSE_URL"]).password
+    files = [path for path in stack.directory.rglob("*") if path.is_file()]
+    assert any(path.name == "daemon.log" for path in files)
+    for path in files:
+        content = path.read_bytes()
+        found = [secret for secret in [*secrets, password] if secret and secret.encode() in content]
+        assert not found, f"{path} holds {len(found)} secrets"
+
+
+def _assert_levels_in_order(engine: sa.Engine, job_id: str) -> None:
+    """No batch was dispatched before every batch of the levels below it was over."""
+    query = sa.text(
+        "SELECT w.dependency_level, MIN(b.dispatched_at), MAX(b.completed_at) FROM wave_batches b"
+        " JOIN wave_coordination w ON w.job_id = b.job_id AND w.wave_number = b.wave_number"
+        " WHERE b.job_id = :job GROUP BY w.dependency_level ORDER BY w.dependency_level"
+    )
+    with engine.connect() as connection:
+        levels = connection.execute(query, {"job": job_id}).all()
+    assert [level for level, _, _ in levels] == [0, 1, 2, 3]
+    for (_, _, ended), (_, started, _) in itertools.pairwise(levels):
+        assert str(ended) <= str(started)
+
+
+def _row_versions(engine: sa.Engine) -> dict[str, list[object]]:
+    """When each row was last written, by table: an update that changes nothing else would show here."""
+    versions: dict[str, list[object]] = {}
+    with engine.connect() as connection:
+        for table in sorted({record_type.table for record_type in CATALOG}):
+            query = sa.text(f"SELECT imported_at, COUNT(*) FROM {table} GROUP BY imported_at ORDER BY imported_at")
+            versions[table] = [tuple(row) for row in connection.execute(query)]
+    return versions
