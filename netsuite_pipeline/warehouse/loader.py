@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -119,11 +120,15 @@ class BatchLoader:
     def _write(self, connection: sa.Connection, load: _Load) -> Ledger:
         batch, now = load.batch, utc_now()
         name, table = batch.record_type.name, self._metadata.tables[batch.record_type.table]
-        check_still_latest(connection, self._metadata, record_type=name, batch=batch.range, read_at=batch.read_at)
         rejected = {rejection.key for rejection in load.rejections if rejection.key is not None}
         change = difference(connection, table, batch.range, record_type=name, rows=load.rows, rejected=rejected)
         gone = change.gone if batch.may_reconcile else []
+        latest = partial(
+            check_still_latest, connection, self._metadata, record_type=name, batch=batch.range, read_at=batch.read_at
+        )
         if gone:
+            # What another import has inserted since this one read is not gone.
+            latest()
             guard_deletes(change, record_type=name, batch=batch.range, percent=self._delete_guard_percent)
         upsert = Upsert(connection, table, self._builder(connection, load), imported_at=now)
         refused = upsert.send(change.pending, new=change.new)
@@ -133,6 +138,9 @@ class BatchLoader:
         store_rejects(connection, self._metadata, rejections, context)
         ledger = _ledger(load, change, refused, rejected=len(rejections), deleted=len(gone), now=now)
         ledger.check()
+        # Only now: before, another import could commit rows of the batch between this look and our writes. From here
+        # on its writes wait for ours.
+        latest()
         store_ledger(connection, self._metadata, ledger)
         if load.on_commit:
             load.on_commit(connection, ledger)

@@ -7,6 +7,7 @@ business.
 import datetime as dt
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -43,20 +44,14 @@ def difference(
 ) -> Difference:
     """Compares by hash. A row is unchanged only if it is this type's and not flagged as deleted.
 
-    The scan covers rows of every record type that shares the table, because a row may move from one to
-    another; only live rows of this type, neither sent nor rejected, are gone.
+    A row may have moved here from another record type that shares the table; only live rows of this type, neither
+    sent nor rejected, are gone.
     """
     present = _scan(connection, table, batch, record_type)
-    pending, new, unchanged = [], set(), 0
-    for row in rows:
-        known = present.get(row.key)
-        if known is None:
-            new.add(row.key)
-            pending.append(row)
-        elif known == (row.hash, True):
-            unchanged += 1
-        else:
-            pending.append(row)
+    missing = [row.key for row in rows if row.key not in present]
+    new = set(missing) - _of_other_types(connection, table, batch, record_type=record_type, keys=missing)
+    pending = [row for row in rows if present.get(row.key) != (row.hash, True)]
+    unchanged = len(rows) - len(pending)
     pending.sort(key=lambda row: row.key)
     sent = {row.key for row in rows}
     live = [key for key, (_, is_live) in present.items() if is_live]
@@ -67,14 +62,41 @@ def difference(
 def _scan(
     connection: sa.Connection, table: sa.Table, batch: BatchRange, record_type: str
 ) -> dict[Key, tuple[bytes, bool]]:
-    """Key -> hash, and whether the row is a live one of this record type."""
+    """Key -> hash, and whether the row is live, of this record type's rows only.
+
+    A type with few rows in a table that it shares has a batch over the whole span of ids; the other types' rows in it
+    can be all of the table.
+    """
     keys = list(table.primary_key)
-    own = sa.and_(table.c.record_type == record_type, table.c.deleted_at.is_(None))
-    query = sa.select(*keys, table.c.row_hash, own).where(keys[0].between(batch.first, batch.last))
+    query = sa.select(*keys, table.c.row_hash, table.c.deleted_at.is_(None)).where(
+        keys[0].between(batch.first, batch.last), table.c.record_type == record_type
+    )
     width = len(keys)
     return {
         tuple(found[:width]): (found[width], bool(found[width + 1])) for found in map(tuple, connection.execute(query))
     }
+
+
+def _of_other_types(
+    connection: sa.Connection, table: sa.Table, batch: BatchRange, *, record_type: str, keys: Sequence[Key]
+) -> set[Key]:
+    """Those of `keys` that the table has as rows of another record type."""
+    columns = list(table.primary_key)
+    other = table.c.record_type != record_type
+    shared = sa.select(sa.literal(1)).where(columns[0].between(batch.first, batch.last), other).limit(1)
+    if not keys or connection.execute(shared).first() is None:
+        return set()
+    found: set[Key] = set()
+    for start in range(0, len(keys), _KEYS_PER_STATEMENT):
+        query = sa.select(*columns).where(*_matching(columns, keys[start : start + _KEYS_PER_STATEMENT]), other)
+        found.update(tuple(row) for row in connection.execute(query))
+    return found
+
+
+def _matching(columns: Sequence[sa.Column[Any]], keys: Sequence[Key]) -> list[sa.ColumnElement[bool]]:
+    # The condition on the first column alone is what lets the optimizer use the key for pairs.
+    first = columns[0].in_(sorted({key[0] for key in keys}))
+    return [first, sa.tuple_(*columns).in_(keys)] if len(columns) > 1 else [first]
 
 
 def guard_deletes(change: Difference, *, record_type: str, batch: BatchRange, percent: int) -> None:
@@ -95,10 +117,8 @@ def flag_deleted(
     columns = list(table.primary_key)
     for start in range(0, len(keys), _KEYS_PER_STATEMENT):
         chunk = keys[start : start + _KEYS_PER_STATEMENT]
-        # The condition on the first column alone is what lets the optimizer use the key for pairs.
-        matches = [columns[0].in_(sorted({key[0] for key in chunk}))]
-        if len(columns) > 1:
-            matches.append(sa.tuple_(*columns).in_(chunk))
-        statement = table.update().where(*matches, table.c.record_type == record_type, table.c.deleted_at.is_(None))
+        statement = table.update().where(
+            *_matching(columns, chunk), table.c.record_type == record_type, table.c.deleted_at.is_(None)
+        )
         if connection.execute(statement.values(deleted_at=now)).rowcount != len(chunk):
             raise ConcurrentWrite(f"Rows of {table.name} were changed by another writer while they were being deleted.")

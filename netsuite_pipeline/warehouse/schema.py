@@ -2,12 +2,19 @@
 
 Nothing is altered: an import never changes a table that people may have changed on purpose. What the tables
 look like is in `warehouse.tables`.
+
+A database refuses or warns of most values that a column cannot hold. Verified are the differences that it is silent
+about: other kinds of types, e.g. DOUBLE for DECIMAL (rounds) or CHAR for VARCHAR (cuts blanks), and another key.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Inspector
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 from sqlalchemy.schema import CreateColumn
+from sqlalchemy.types import TypeEngine
 
 from netsuite_pipeline.warehouse.engine import read_connection, shown
 from netsuite_pipeline.warehouse.errors import (
@@ -32,7 +39,7 @@ def ensure_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
         if _create_missing(engine, metadata):
             # What another process created at the same moment is verified like everything else.
             _create_missing(engine, metadata)
-        _verify_columns(engine, metadata)
+        _verify(engine, metadata)
     except DBAPIError as error:
         raise warehouse_error(error, doing=f"Preparing the tables of {shown(engine.url)}") from None
 
@@ -71,12 +78,13 @@ def _create(engine: sa.Engine, item: sa.Table | sa.Index) -> None:
             raise
 
 
-def _verify_columns(engine: sa.Engine, metadata: sa.MetaData) -> None:
+def _verify(engine: sa.Engine, metadata: sa.MetaData) -> None:
     with read_connection(engine) as connection:
         inspector = sa.inspect(connection)
         for table in metadata.sorted_tables:
             try:
-                present = {column["name"].lower() for column in inspector.get_columns(table.name)}
+                present = {column["name"].lower(): column["type"] for column in inspector.get_columns(table.name)}
+                key = inspector.get_pk_constraint(table.name)["constrained_columns"]
             except NoSuchTableError:
                 raise SchemaError(
                     f"Table {table.name} of {shown(engine.url)} vanished while it was checked; start again."
@@ -84,6 +92,60 @@ def _verify_columns(engine: sa.Engine, metadata: sa.MetaData) -> None:
             missing = [column for column in table.columns if column.name.lower() not in present]
             if missing:
                 raise SchemaError(_explained(engine, table, missing))
+            _verify_key(engine, table, key)
+            for column in table.columns:
+                _verify_type(engine, column, present[column.name.lower()])
+
+
+def _verify_key(engine: sa.Engine, table: sa.Table, found: list[str]) -> None:
+    declared = [column.name for column in table.primary_key]
+    if [name.lower() for name in found] != declared:
+        key = f"the primary key ({', '.join(found)})" if found else "no primary key"
+        raise SchemaError(
+            f"Table {table.name} of {shown(engine.url)} has {key}, and an upsert needs"
+            f" ({', '.join(declared)}): change the key, or rename the table and it is created anew."
+        )
+
+
+# What holds every value of a declared kind of type unchanged.
+_HOLDS = {
+    "integer": {"integer", "decimal"},
+    "decimal": {"decimal"},
+    "float": {"float"},
+    "text": {"text"},
+    "date": {"date", "datetime"},
+    "datetime": {"datetime"},
+    "binary": {"binary"},
+}
+
+
+def _verify_type(engine: sa.Engine, column: sa.Column[Any], found: TypeEngine[Any]) -> None:
+    declared = column.type.dialect_impl(engine.dialect)
+    if isinstance(declared, sa.types.TypeDecorator):
+        declared = declared.load_dialect_impl(engine.dialect)
+    if _kind(found) not in _HOLDS[_kind(declared)]:
+        wanted = column.type.compile(dialect=engine.dialect)
+        raise SchemaError(
+            f"Column {column.name} of table {column.table.name} of {shown(engine.url)} is {found}, which can change"
+            f" values in silence; {wanted} is needed: change the column, or rename the table and it is created anew."
+        )
+
+
+def _kind(column_type: TypeEngine[Any]) -> str:
+    # The order matters: FLOAT and DOUBLE are Numeric to SQLAlchemy, CHAR and ENUM are String.
+    for name, kinds in (
+        ("float", (sa.Float,)),
+        ("decimal", (sa.Numeric,)),
+        ("integer", (sa.Integer, sa.Boolean)),
+        ("padded text or a list", (sa.CHAR, sa.Enum, mysql.SET)),
+        ("text", (sa.String,)),
+        ("datetime", (sa.DateTime,)),
+        ("date", (sa.Date,)),
+        ("binary", (sa.LargeBinary, sa.BINARY, sa.VARBINARY)),
+    ):
+        if isinstance(column_type, kinds):
+            return name
+    return type(column_type).__name__
 
 
 def _explained(engine: sa.Engine, table: sa.Table, missing: list[sa.Column[object]]) -> str:

@@ -1,6 +1,7 @@
 """Tables are created once, by whoever comes first, and an old table is never taken for a good one."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline.warehouse.errors import SchemaError
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.warehouse.tables import import_tables, target_metadata
+from netsuite_pipeline_tests.warehouse.samples import WIDGET
 
 
 def everything() -> sa.MetaData:
@@ -63,4 +65,63 @@ def test_an_index_that_a_killed_process_did_not_create_is_added(warehouse_url: s
         index.drop(connection)
     ensure_tables(engine, everything())
     assert index.name in {entry["name"] for entry in sa.inspect(engine).get_indexes("batch_ledger")}
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("amount", "DOUBLE"),
+        ("amount", "VARCHAR(40)"),
+        ("name", "CHAR(200)"),
+        ("name", "ENUM('a', 'b')"),
+        ("order", "DOUBLE"),
+        ("lastmodifieddate", "DATE"),
+        ("row_hash", "VARCHAR(16)"),
+    ],
+)
+def test_a_column_that_would_change_values_in_silence_is_named(mariadb_url: str, name: str, other: str) -> None:
+    engine = connect(mariadb_url)
+    metadata = target_metadata([WIDGET])
+    ensure_tables(engine, metadata)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE widgets MODIFY `{name}` {other}")
+    with pytest.raises(SchemaError, match=f"Column {name} of table widgets of .* can change values in silence"):
+        ensure_tables(engine, metadata)
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["MODIFY name VARCHAR(400)", "MODIFY name LONGTEXT", "MODIFY amount DECIMAL(30, 8)", "ADD COLUMN more INT"],
+)
+def test_a_column_that_holds_more_is_taken_as_it_is(mariadb_url: str, change: str) -> None:
+    engine = connect(mariadb_url)
+    metadata = target_metadata([WIDGET])
+    ensure_tables(engine, metadata)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE widgets {change}")
+    ensure_tables(engine, metadata)
+    engine.dispose()
+
+
+def test_a_decimal_column_of_sqlite_has_to_be_text(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'warehouse.db'}")
+    metadata = target_metadata([WIDGET])
+    other = sa.MetaData()
+    table = metadata.tables["widgets"].to_metadata(other)
+    table.c.amount.type = sa.REAL()
+    other.create_all(engine)
+    with pytest.raises(SchemaError, match="Column amount of table widgets"):
+        ensure_tables(engine, metadata)
+    engine.dispose()
+
+
+def test_a_table_with_another_primary_key_is_not_imported_into(warehouse_url: str) -> None:
+    engine = connect(warehouse_url)
+    metadata = target_metadata([WIDGET])
+    columns = [sa.Column(column.name, column.type) for column in metadata.tables["widgets"].columns]
+    sa.Table("widgets", sa.MetaData(), *columns).create(engine)
+    with pytest.raises(SchemaError, match=r"Table widgets of .* has no primary key, and an upsert needs \(refid\)"):
+        ensure_tables(engine, metadata)
     engine.dispose()

@@ -1,0 +1,70 @@
+"""Two imports that hold the same batch: what was read earlier never overwrites what was read later."""
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from netsuite_pipeline.transform.batch import TransformedBatch
+from netsuite_pipeline.warehouse import loader
+from netsuite_pipeline.warehouse.errors import StaleRead
+from netsuite_pipeline.warehouse.tables import utc_now
+from netsuite_pipeline_tests.warehouse.samples import Importer, batch_of, widgets
+
+# Enough that the delete guard looks.
+MANY = range(10, 60)
+
+
+def _meanwhile(monkeypatch: pytest.MonkeyPatch, other: Callable[[], Any], *, before_the_scan: bool) -> None:
+    """Lets another import commit in the middle of the next load, just before or after it compares with the table."""
+    difference = loader.difference
+    waiting = [other]
+
+    def compared(*args: Any, **parts: Any) -> Any:
+        if before_the_scan and waiting:
+            waiting.pop()()
+        found = difference(*args, **parts)
+        if waiting:
+            waiting.pop()()
+        return found
+
+    monkeypatch.setattr(loader, "difference", compared)
+
+
+def _read(rows: list[Any], read_at: dt.datetime) -> TransformedBatch:
+    return batch_of(rows, read_at=read_at)
+
+
+@pytest.mark.parametrize("before_the_scan", [True, False])
+def test_a_change_that_another_import_commits_meanwhile_is_kept(
+    mariadb_importer: Importer, monkeypatch: pytest.MonkeyPatch, before_the_scan: bool
+) -> None:
+    importer = mariadb_importer
+    importer.load(batch_of(widgets([1, 2], name="first")))
+    early = utc_now()
+    newer = batch_of(widgets([1, 2], name="newer"))
+    _meanwhile(
+        monkeypatch, lambda: importer.loader.load(newer, job_id=None, run_id="other"), before_the_scan=before_the_scan
+    )
+
+    with pytest.raises(StaleRead, match="was read before run other committed"):
+        importer.loader.load(_read(widgets([1, 2], name="older"), early), job_id=None, run_id="late")
+
+    assert {values[2] for values in importer.imported().values()} == {"newer"}
+
+
+@pytest.mark.parametrize("ids", [[3], MANY])
+def test_rows_that_another_import_adds_meanwhile_are_not_called_deleted(
+    mariadb_importer: Importer, monkeypatch: pytest.MonkeyPatch, ids: list[int]
+) -> None:
+    importer = mariadb_importer
+    importer.load(batch_of(widgets([1, 2])))
+    early = utc_now()
+    newer = batch_of(widgets([1, 2, *ids]))
+    _meanwhile(monkeypatch, lambda: importer.loader.load(newer, job_id=None, run_id="other"), before_the_scan=True)
+
+    with pytest.raises(StaleRead):
+        importer.loader.load(_read(widgets([1, 2]), early), job_id=None, run_id="late")
+
+    assert sorted(importer.imported()) == [(1,), (2,), *((number,) for number in ids)]
