@@ -4,6 +4,7 @@ Each request is signed when it is sent. A 401 is answered once, with a fresh sig
 client goes on after a second one is its own business. Secrets stay inside SecretStr and key objects.
 """
 
+import hashlib
 import logging
 import threading
 import time
@@ -185,6 +186,27 @@ def auth_for(settings: Settings) -> httpx.Auth:
         certificate_id=cast(str, settings.netsuite_certificate_id),
         private_key=_load_key(cast(Path, settings.netsuite_private_key_file)),
     )
+
+
+def credentials_digest(settings: Settings) -> str:
+    """32 hexadecimal digits that change whenever the account or a credential of the scheme does, and tell nothing of
+    them. SettingsError if one is missing.
+    """
+    settings.require_credentials()
+    parts = [settings.netsuite_url, settings.netsuite_auth]
+    if settings.netsuite_auth == "tba":
+        secrets = (
+            settings.netsuite_consumer_key,
+            settings.netsuite_consumer_secret,
+            settings.netsuite_token_id,
+            settings.netsuite_token_secret,
+        )
+        parts += [cast(SecretStr, secret).get_secret_value() for secret in secrets]
+    else:
+        parts += [cast(SecretStr, settings.netsuite_client_id).get_secret_value()]
+        parts += [cast(str, settings.netsuite_certificate_id)]
+        parts += [cast(Path, settings.netsuite_private_key_file).read_text(errors="replace")]
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 
 def _load_key(path: Path) -> SigningKey:

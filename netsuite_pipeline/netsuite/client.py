@@ -5,6 +5,7 @@ tried again in `retry`, how a request is signed in `auth`.
 """
 
 import copy
+import datetime as dt
 import json
 import threading
 import time
@@ -13,7 +14,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -44,6 +45,13 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 Sleep = Callable[[float], None]
 
 
+class OnLogin(Protocol):
+    """Whoever wants to know whether NetSuite accepts the credentials."""
+
+    def __call__(self, *, accepted: bool) -> None:
+        """Called by the thread that learned it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClientStats:
     """What a client has done so far. `seconds_waiting` is the time between attempts, over all threads."""
@@ -64,15 +72,21 @@ class NetSuiteClient:
         identity: str,
         concurrency: int,
         timeout: float,
+        refusal: AuthenticationFailed | None = None,
+        on_login: OnLogin | None = None,
         sleep: Sleep = time.sleep,
     ) -> None:
-        """`identity` names account and scheme in errors. `timeout` is in seconds, for an answer to arrive."""
+        """`identity` names account and scheme in errors. `timeout` is in seconds, for an answer to arrive.
+
+        With a `refusal` nothing is sent, and every query raises it. `on_login` is told once whether NetSuite accepts
+        the credentials, and once more should it refuse them later.
+        """
         self.concurrency = concurrency
         self._identity = identity
         self._timeout = timeout
         self._sleep = sleep
         self._slots = threading.BoundedSemaphore(concurrency)
-        self._gate = _CredentialGate()
+        self._gate = _CredentialGate(refusal, on_login)
         self._stats = ClientStats()
         self._stats_lock = threading.Lock()
         self._http = httpx.Client(
@@ -87,19 +101,32 @@ class NetSuiteClient:
         )
 
     @classmethod
-    def connect(cls, settings: Settings, *, concurrency: int | None = None, sleep: Sleep = time.sleep) -> Self:
+    def connect(
+        cls,
+        settings: Settings,
+        *,
+        concurrency: int | None = None,
+        paused_until: dt.datetime | None = None,
+        on_login: OnLogin | None = None,
+        sleep: Sleep = time.sleep,
+    ) -> Self:
         """A client for the account of the settings. Sends nothing; SettingsError if a credential is unusable.
 
         `concurrency` replaces NETSUITE_CONCURRENCY, for a run that shares the account's slots with others.
+        `paused_until` (naive UTC) is given when the credentials were refused lately: then every query says so.
         """
-        auth = auth_for(settings)
-        account = settings.netsuite_account_id or settings.netsuite_url
+        identity = (
+            f"account {settings.netsuite_account_id or settings.netsuite_url}"
+            f" with NETSUITE_AUTH={settings.netsuite_auth}"
+        )
         return cls(
             base_url=settings.netsuite_url,
-            auth=auth,
-            identity=f"account {account} with NETSUITE_AUTH={settings.netsuite_auth}",
+            auth=auth_for(settings),
+            identity=identity,
             concurrency=concurrency or settings.netsuite_concurrency,
             timeout=settings.netsuite_timeout,
+            refusal=_paused(identity, paused_until) if paused_until else None,
+            on_login=on_login,
             sleep=sleep,
         )
 
@@ -194,10 +221,11 @@ class _CredentialGate:
     must not be tried by every thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, refusal: AuthenticationFailed | None, on_login: OnLogin | None) -> None:
         self._first = threading.Lock()
         self._accepted = False
-        self._refusal: AuthenticationFailed | None = None
+        self._refusal = refusal
+        self._on_login = on_login
 
     @contextmanager
     def admitted(self) -> Iterator[None]:
@@ -208,12 +236,31 @@ class _CredentialGate:
             try:
                 yield
             except AuthenticationFailed as error:
-                self._refusal = error
+                if self._refusal is None:
+                    self._refusal = error
+                    self._tell(accepted=False)
                 raise
             except (QueryRejected, RecordTypeUnavailable):
-                self._accepted = True
+                self._accept()
                 raise
+            self._accept()
+
+    def _accept(self) -> None:
+        if not self._accepted:
             self._accepted = True
+            self._tell(accepted=True)
+
+    def _tell(self, *, accepted: bool) -> None:
+        if self._on_login is not None:
+            self._on_login(accepted=accepted)
+
+
+def _paused(identity: str, until: dt.datetime) -> AuthenticationFailed:
+    return AuthenticationFailed(
+        f"Log in to {identity}: NetSuite refused these credentials lately, and five failures lock the login. Nothing is"
+        f" sent until {until:%Y-%m-%d %H:%M} UTC, unless they are changed; once they are mended on NetSuite's side,"
+        " `netsuite-pipeline import start` tries them at once."
+    )
 
 
 def _read_until(response: httpx.Response, deadline: float) -> bytes:

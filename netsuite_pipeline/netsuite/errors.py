@@ -77,7 +77,7 @@ class TimedOut(TransientError):
 class AuthenticationFailed(NetSuiteError):
     """The credentials were refused, twice."""
 
-    category = FailureCategory.PERMANENT_ERROR
+    category = FailureCategory.AUTHENTICATION
 
 
 class RecordTypeUnavailable(NetSuiteError):

@@ -14,5 +14,6 @@ class FailureCategory(StrEnum):
     API_RATE_LIMIT = "api_rate_limit"
     API_UNAVAILABLE = "api_unavailable"
     DATABASE = "database"
+    AUTHENTICATION = "authentication"
     PERMANENT_ERROR = "permanent_error"
     UNKNOWN = "unknown"

@@ -18,6 +18,7 @@ from netsuite_pipeline.record_types.model import Field, Kind, RecordType
 BOOKKEEPING = ("record_type", "row_hash", "imported_at", "deleted_at")
 REJECTS = "import_rejects"
 LEDGER = "batch_ledger"
+REFUSED_LOGINS = "refused_logins"
 
 # MySQL's limit for the declared columns of one row, whatever the engine (manual, "Limits on Table Column
 # Count and Row Size"); and what a column counts for.
@@ -88,9 +89,17 @@ def target_metadata(record_types: Iterable[RecordType]) -> sa.MetaData:
 
 
 def import_tables(metadata: sa.MetaData) -> sa.MetaData:
-    """Adds `import_rejects` and `batch_ledger` to the metadata and returns it."""
+    """Adds `import_rejects`, `batch_ledger` and `refused_logins` to the metadata and returns it."""
     _rejects_table(metadata)
     _ledger_table(metadata)
+    sa.Table(
+        REFUSED_LOGINS,
+        metadata,
+        # A digest: credentials themselves are stored nowhere.
+        sa.Column("credentials", sa.String(64), primary_key=True),
+        sa.Column("refused_at", MOMENT, nullable=False),
+        **_OPTIONS,
+    )
     return metadata
 
 

@@ -118,10 +118,15 @@ def _end(state: JobState, limits: Limits) -> JobEnd | None:
 
 
 def _stopping_failure(state: JobState, limits: Limits) -> str | None:
-    if limits.continue_on_permanent:
-        return None
     for batch in _batches(state.waves):
-        if batch.status is BatchStatus.FAILED and batch.failure_category is FailureCategory.PERMANENT_ERROR:
+        if batch.status is not BatchStatus.FAILED:
+            continue
+        if batch.failure_category is FailureCategory.AUTHENTICATION:
+            return (
+                f"Stopped, because NetSuite refused the login when batch {batch.range.key} of {batch.record_type} was "
+                "read: mend the credentials and start a new import."
+            )
+        if batch.failure_category is FailureCategory.PERMANENT_ERROR and not limits.continue_on_permanent:
             return (
                 f"Stopped, because batch {batch.range.key} of {batch.record_type} failed for good and "
                 "WAVE_CONTINUE_ON_PERMANENT is off."

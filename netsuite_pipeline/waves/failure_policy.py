@@ -11,13 +11,14 @@ from netsuite_pipeline.waves.limits import Limits
 
 _FIRST_DELAY_SECONDS = 5.0
 MAX_DELAY = dt.timedelta(seconds=300)
+FINAL = frozenset({FailureCategory.AUTHENTICATION, FailureCategory.PERMANENT_ERROR})
 
 
 def should_retry(category: FailureCategory, *, attempt: int, limits: Limits) -> bool:
-    """Whether a batch whose attempt number `attempt` (from 1) failed gets another; a permanent error never
-    does.
+    """Whether a batch whose attempt number `attempt` (from 1) failed gets another; after a permanent error, or
+    when the login was refused, it never does.
     """
-    if category is FailureCategory.PERMANENT_ERROR or category not in limits.retryable:
+    if category in FINAL or category not in limits.retryable:
         return False
     return attempt <= limits.retry_attempts
 

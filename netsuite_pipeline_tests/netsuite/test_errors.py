@@ -60,7 +60,7 @@ def test_known_body_is_classified_and_quoted(sample):
     ("status", "kind", "category"),
     [
         (302, Unavailable, FailureCategory.API_UNAVAILABLE),
-        (401, AuthenticationFailed, FailureCategory.PERMANENT_ERROR),
+        (401, AuthenticationFailed, FailureCategory.AUTHENTICATION),
         (403, QueryRejected, FailureCategory.PERMANENT_ERROR),
         (408, TimedOut, FailureCategory.TIMEOUT),
         (429, RateLimited, FailureCategory.API_RATE_LIMIT),

@@ -250,6 +250,18 @@ def test_a_permanent_failure_stops_the_job_if_it_is_told_to(limits: Limits) -> N
     assert keys(decide(state(wave(1, broken, batch(2))), limits)) == ["job:w1:customer:20..29:a1"]
 
 
+def test_a_refused_login_stops_the_job_whatever_the_settings_say(limits: Limits) -> None:
+    # Every further run would try the login again, and five failures lock it.
+    refused = batch(0, FAILED, failure_category=FailureCategory.AUTHENTICATION)
+    assert limits.continue_on_permanent
+    draining = decide(state(wave(1, refused, batch(1, PROCESSING), batch(2))), limits)
+    assert (draining.dispatches, draining.end) == ((), None)
+    stopped = decide(state(wave(1, refused, batch(1, COMPLETED), batch(2))), limits)
+    assert stopped.end is not None
+    assert stopped.end.status is JobStatus.FAILED
+    assert "NetSuite refused the login when batch 0..9 of customer was read" in str(stopped.end.reason)
+
+
 @pytest.mark.parametrize("status", [JobStatus.PLANNING, JobStatus.COMPLETED])
 def test_only_a_running_job_is_dispatched(limits: Limits, status: JobStatus) -> None:
     running = state(wave(1, batch(0)))

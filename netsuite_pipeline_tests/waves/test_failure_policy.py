@@ -7,11 +7,11 @@ import pytest
 
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.settings import Settings
-from netsuite_pipeline.waves.failure_policy import MAX_DELAY, retry_at, retry_delay, should_retry
+from netsuite_pipeline.waves.failure_policy import FINAL, MAX_DELAY, retry_at, retry_delay, should_retry
 from netsuite_pipeline.waves.limits import Limits
 
 
-@pytest.mark.parametrize("category", set(FailureCategory) - {FailureCategory.PERMANENT_ERROR})
+@pytest.mark.parametrize("category", sorted(set(FailureCategory) - FINAL))
 def test_every_failure_but_a_permanent_one_is_tried_again_as_often_as_set(
     limits: Limits, category: FailureCategory
 ) -> None:
@@ -19,9 +19,10 @@ def test_every_failure_but_a_permanent_one_is_tried_again_as_often_as_set(
     assert wanted == [True, True, True, False]
 
 
-def test_a_permanent_error_is_never_tried_again(limits: Limits) -> None:
+@pytest.mark.parametrize("category", [FailureCategory.PERMANENT_ERROR, FailureCategory.AUTHENTICATION])
+def test_a_permanent_error_and_a_refused_login_are_never_tried_again(limits: Limits, category: FailureCategory) -> None:
     everything = replace(limits, retryable=frozenset(FailureCategory))
-    assert not should_retry(FailureCategory.PERMANENT_ERROR, attempt=1, limits=everything)
+    assert not should_retry(category, attempt=1, limits=everything)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_each_switch_turns_off_its_categories(
     monkeypatch.setenv(setting.upper(), "false")
     limits = Limits.of(Settings.load())
     tried = {one for one in FailureCategory if should_retry(one, attempt=1, limits=limits)}
-    assert tried == set(FailureCategory) - off - {FailureCategory.PERMANENT_ERROR}
+    assert tried == set(FailureCategory) - off - FINAL
 
 
 def test_no_retry_attempts_mean_no_retry(limits: Limits) -> None:
