@@ -24,7 +24,7 @@ from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.warehouse.totals import type_totals, written_rows
-from netsuite_pipeline.waves.model import OPEN_JOBS, JobStatus
+from netsuite_pipeline.waves.model import JobStatus, utc_now
 from netsuite_pipeline.waves.progress import JobSummary
 from netsuite_pipeline.waves.store import WaveStore
 
@@ -64,12 +64,14 @@ def _said_when_interrupted() -> Iterator[None]:
 def _import(stack: LocalStack, engine: Engine) -> JobSummary:
     ensure_tables(engine, warehouse_metadata(CATALOG))
     store = WaveStore(engine)
-    interrupted = store.latest_job()
-    if interrupted is not None and interrupted.status is JobStatus.RUNNING:
-        results.print(f"Import {interrupted.job_id} was interrupted; it goes on where it was.")
-        return watch(store, interrupted.job_id, check=stack.check)
-    unplanned = interrupted.job_id if interrupted is not None and interrupted.status in OPEN_JOBS else None
-    plan = plan_import([], dependencies=True, trigger="demo", job_id=unplanned)
+    latest = store.latest_job()
+    if latest is not None and latest.status is JobStatus.RUNNING:
+        results.print(f"Import {latest.job_id} was interrupted; it goes on where it was.")
+        return watch(store, latest.job_id, check=stack.check)
+    if latest is not None and latest.status is JobStatus.PLANNING:
+        # There is nothing to go on with.
+        store.fail_job(latest.job_id, "The demo was interrupted before it was planned.", now=utc_now())
+    plan = plan_import([], dependencies=True, trigger="demo")
     results.print(planned_sentence(plan))
     return watch(store, plan.job_id, check=stack.check)
 

@@ -9,6 +9,7 @@ from netsuite_pipeline.cli.console import results
 from netsuite_pipeline.cli.dagster_instance import dagster_instance
 from netsuite_pipeline.cli.progress import types_table
 from netsuite_pipeline.cli.watching import watch
+from netsuite_pipeline.orchestration.heartbeat import heartbeats
 from netsuite_pipeline.orchestration.import_start import start_import
 from netsuite_pipeline.orchestration.partitions import PartitionRegistry
 from netsuite_pipeline.orchestration.resources import PipelineResource
@@ -54,18 +55,20 @@ def start(
         raise typer.Exit(1)
 
 
-def plan_import(names: list[str], *, dependencies: bool, trigger: str, job_id: str | None = None) -> JobPlan:
-    """Plans an import in this process. The id of a new job is its time, readable and in order."""
-    new_id = f"{utc_now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
-    with dagster_instance() as instance:
+def plan_import(names: list[str], *, dependencies: bool, trigger: str) -> JobPlan:
+    """Plans an import in this process. The id of the job is its time, readable and in order."""
+    job_id = f"{utc_now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+    pipeline = PipelineResource()
+    with dagster_instance() as instance, heartbeats(job_id, pipeline.engine):
         return start_import(
-            pipeline=PipelineResource(),
+            pipeline=pipeline,
             catalog=CATALOG,
             registry=PartitionRegistry(instance),
-            job_id=job_id or new_id,
+            job_id=job_id,
             names=names,
             dependencies=dependencies,
             trigger=trigger,
+            insist=True,
         )
 
 

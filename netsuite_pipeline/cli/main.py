@@ -15,18 +15,16 @@ from netsuite_pipeline.cli.dev import dev
 from netsuite_pipeline.cli.imports import imports_app
 from netsuite_pipeline.cli.processes import ProcessFailedError
 from netsuite_pipeline.cli.waves import waves_app
-from netsuite_pipeline.netsuite.errors import NetSuiteError
+from netsuite_pipeline.orchestration.faults import EXPECTED
 from netsuite_pipeline.record_types.catalog import CatalogError
 from netsuite_pipeline.sandbox.command import sandbox_app
 from netsuite_pipeline.settings import SettingsError
-from netsuite_pipeline.warehouse.errors import WarehouseError, warehouse_error
-from netsuite_pipeline.waves.errors import WaveError
+from netsuite_pipeline.warehouse.errors import warehouse_error
 
 # Exit codes: 0 all well, 1 the import ended incomplete or could not be done, 2 wrong arguments or settings.
 INCOMPLETE = 1
 MISUSED = 2
 
-_EXPECTED = (NetSuiteError, WarehouseError, WaveError, ProcessFailedError)
 
 app = typer.Typer(
     name="netsuite-pipeline",
@@ -48,7 +46,7 @@ def run() -> None:
     except (SettingsError, CatalogError) as error:
         _explain(error)
         sys.exit(MISUSED)
-    except _EXPECTED as error:
+    except (*EXPECTED, ProcessFailedError) as error:
         _explain(error)
         sys.exit(INCOMPLETE)
     except DBAPIError as error:

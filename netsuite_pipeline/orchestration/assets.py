@@ -10,6 +10,7 @@ import dagster as dg
 
 from netsuite_pipeline.netsuite.stream import stream_batches
 from netsuite_pipeline.orchestration.batch_run import BatchRun, Fetched
+from netsuite_pipeline.orchestration.concurrency import pool_limit, share_of
 from netsuite_pipeline.orchestration.io_manager import ReportedRun
 from netsuite_pipeline.orchestration.partitions import partitions_for
 from netsuite_pipeline.orchestration.resources import PipelineResource
@@ -41,12 +42,11 @@ def build_record_asset(record_type: RecordType, catalog: Catalog, *, run_batches
     def record_asset(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> ReportedRun:
         # Re-executed by hand, a wave's run is no longer the wave's: its batches are over or were given to another run.
         wave = {} if context.run.parent_run_id else context.run.tags
-        pool = context.instance.get_concurrency_config().pool_config.default_pool_limit
         run = BatchRun(
             record_type=record_type,
             ranges=_ranges(context.partition_keys),
             run_id=context.run.run_id,
-            fetch=partial(_fetch, pipeline, record_type, pool),
+            fetch=partial(_fetch, pipeline, record_type, pool_limit(context.instance)),
             job_id=wave.get(JOB),
             dispatch_key=wave.get(DISPATCH),
         )
@@ -65,7 +65,8 @@ def _ranges(keys: Sequence[str]) -> tuple[BatchRange, ...]:
 
 
 def _fetch(
-    pipeline: PipelineResource, record_type: RecordType, sharing_runs: int | None, ranges: Sequence[BatchRange]
+    pipeline: PipelineResource, record_type: RecordType, runs: int | None, ranges: Sequence[BatchRange]
 ) -> Fetched:
-    with pipeline.client(sharing_runs=sharing_runs) as client:
+    concurrency = share_of(pipeline.settings().netsuite_concurrency, runs=runs)
+    with pipeline.client(concurrency=concurrency) as client:
         yield from stream_batches(client, record_type, ranges, workers=client.concurrency)

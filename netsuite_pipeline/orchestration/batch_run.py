@@ -60,17 +60,17 @@ def import_batches(
     """Loads the batches of a run in order and yields the outcome of each as soon as it is known.
 
     In a wave run, a batch that meanwhile belongs to another run is left alone and reported as such. Whatever ends
-    this generator early leaves the remaining batches as they are; the dispatcher finds them by their lease.
+    this generator early leaves the remaining batches as they are; the dispatcher takes them back when the run is over.
     """
     if run.dispatch_key is None:
         yield from _load(run, run.ranges, loader=loader, lease=None)
         return
     lease = Lease(store, dispatch_key=run.dispatch_key, run_id=run.run_id, limits=limits)
-    with lease.hold(run.ranges):
-        for batch in run.ranges:
-            if batch not in lease.held:
-                yield BatchOutcome(range=batch, reason=_TAKEN)
-        yield from _load(run, lease.held, loader=loader, lease=lease)
+    lease.take(run.ranges)
+    for batch in run.ranges:
+        if batch not in lease.held:
+            yield BatchOutcome(range=batch, reason=_TAKEN)
+    yield from _load(run, lease.held, loader=loader, lease=lease)
 
 
 def _load(

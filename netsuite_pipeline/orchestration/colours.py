@@ -4,16 +4,12 @@ Which batches those are is asked of `waves.store`. On the happy path Dagster's o
 added here.
 """
 
-import datetime as dt
-
 import dagster as dg
 
 from netsuite_pipeline.waves.model import utc_now
 from netsuite_pipeline.waves.report_store import Committed
 from netsuite_pipeline.waves.store import WaveStore
 
-# After its last batch a run has only Dagster's events to write, 16 ms each, a thousand at most.
-_END_SECONDS = 180.0
 _EVENTS = 1000
 _COMMITTED_BY = "committed by run"
 
@@ -21,18 +17,11 @@ _COMMITTED_BY = "committed by run"
 def settle_colours(instance: dg.DagsterInstance, store: WaveStore, job_id: str) -> bool:
     """Makes every committed batch of the job's ended runs green. True when no run is left to wait for."""
     settled = True
-    # While a run holds batches, its lease tells whether it lives; the time since its last commit does not.
-    working = {held.run_id for held in store.in_flight(job_id)}
     for committed in store.unreported(job_id):
-        if committed.run_id in working:
-            settled = False
-            continue
         run = instance.get_run_by_id(committed.run_id)
         if run is not None and not run.is_finished:
-            if utc_now() - committed.last_sign < dt.timedelta(seconds=_END_SECONDS):
-                settled = False
-                continue
-            instance.report_run_failed(run, f"No sign of life for {_END_SECONDS:.0f} s after the last batch.")
+            settled = False
+            continue
         if run is None or not run.is_success:
             _report_missing(instance, committed)
         store.mark_reported(committed.run_id, now=utc_now())

@@ -47,9 +47,11 @@ def start_import(
     names: Sequence[str],
     dependencies: bool,
     trigger: str,
+    insist: bool = False,
 ) -> JobPlan:
     """Plans an import of the named record types (none: all of them) and leaves it to the dispatcher.
 
+    With `insist`, credentials that NetSuite refused lately are tried all the same: a person is there who mended them.
     Called again with the same job id it goes on where it was interrupted. Raises CatalogError for an unknown name,
     SettingsError, NetSuiteError or WarehouseError; the job is then recorded as failed, if it could be recorded.
     """
@@ -58,7 +60,7 @@ def start_import(
     with pipeline.engine() as engine:
         ensure_tables(engine, warehouse_metadata(catalog))
         store = WaveStore(engine)
-        with pipeline.client() as client:
+        with pipeline.client(insist=insist) as client:
             store.create_job(
                 job_id, record_types=chosen, with_dependencies=dependencies, trigger=trigger, now=utc_now()
             )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from netsuite_pipeline.orchestration.batch_run import BatchOutcome, BatchRun, import_batches
+from netsuite_pipeline.orchestration.faults import expected_as_failures
 from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.catalog import Catalog
@@ -48,7 +49,8 @@ class WarehouseIOManager(dg.IOManager):
         Returning normally makes Dagster mark every partition of the run as materialized, even one that was never
         loaded. So when a batch failed, the good ones are marked one by one and then this raises.
         """
-        outcomes = self._import(obj.run, context)
+        with expected_as_failures():
+            outcomes = self._import(obj.run, context)
         failed = [outcome for outcome in outcomes if outcome.ledger is None]
         for outcome in outcomes:
             if outcome.ledger is None:

@@ -9,20 +9,15 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from netsuite_pipeline.netsuite.errors import NetSuiteError
+from netsuite_pipeline.orchestration.faults import expected_as_failures
 from netsuite_pipeline.orchestration.import_start import start_import
 from netsuite_pipeline.orchestration.partitions import PartitionRegistry
 from netsuite_pipeline.orchestration.resources import PipelineResource
-from netsuite_pipeline.orchestration.tags import MAX_RETRIES, import_job_name
-from netsuite_pipeline.record_types.catalog import Catalog, CatalogError
+from netsuite_pipeline.orchestration.tags import MAX_RETRIES, START_IMPORT, import_job_name
+from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.model import RecordType
-from netsuite_pipeline.settings import SettingsError
-from netsuite_pipeline.warehouse.errors import WarehouseError
-from netsuite_pipeline.waves.errors import WaveError
 
 START_IMPORT_OP = "plan_waves"
-# Faults whose text is one sentence for the person who started the import.
-_EXPECTED = (CatalogError, SettingsError, NetSuiteError, WarehouseError, WaveError)
 # What define_asset_job returns; Dagster exports no name for it.
 ImportJob = Any
 
@@ -40,7 +35,6 @@ def build_import_job(record_type: RecordType) -> ImportJob:
     return dg.define_asset_job(
         name=import_job_name(record_type.name),
         selection=dg.AssetSelection.assets(record_type.name),
-        executor_def=dg.in_process_executor,
         tags={MAX_RETRIES: "0"},
         description=f"Imports batches of {record_type.label.lower()} records. Launched by waves.",
     )
@@ -56,7 +50,7 @@ def build_start_import_job(catalog: Catalog) -> dg.JobDefinition:
     def plan_waves(context: dg.OpExecutionContext, config: StartImport, pipeline: PipelineResource) -> None:
         # A planning run that crashed is retried by Dagster under a new run id, and goes on with the same job.
         job_id = context.run.root_run_id or context.run_id
-        try:
+        with expected_as_failures():
             plan = start_import(
                 pipeline=pipeline,
                 catalog=catalog,
@@ -66,8 +60,6 @@ def build_start_import_job(catalog: Catalog) -> dg.JobDefinition:
                 dependencies=config.dependencies,
                 trigger=config.trigger,
             )
-        except _EXPECTED as error:
-            raise dg.Failure(str(error), allow_retries=False) from None
         unavailable = [f"{planned.record_type}: {planned.reason}" for planned in plan.types if not planned.available]
         batches = sum(len(wave.batches) for wave in plan.waves)
         context.log.info("Import %s is planned: %s batches in %s waves.", job_id, batches, len(plan.waves))
@@ -76,8 +68,7 @@ def build_start_import_job(catalog: Catalog) -> dg.JobDefinition:
         )
 
     @dg.job(
-        name="start_import",
-        executor_def=dg.in_process_executor,
+        name=START_IMPORT,
         description="Plans an import of the chosen record types in waves. The wave_dispatcher sensor carries it out.",
     )
     def start_import_job() -> None:

@@ -1,15 +1,11 @@
-"""A wave run's hold on its batches: heartbeats while it works, and completion inside the loader's transaction.
+"""A wave run's hold on its batches, and their completion inside the loader's transaction.
 
 The rules of a lease are guarded updates in `waves.batch_store`; this is the worker's side of them.
 """
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Self
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.failure import FailureCategory
@@ -19,16 +15,12 @@ from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import utc_now
 from netsuite_pipeline.waves.store import WaveStore
 
-# A lease ends after LEASE_SECONDS without a heartbeat: time for several, should the database be busy.
-HEARTBEAT_SECONDS = 5.0
-LEASE_SECONDS = 30.0
-
 
 class Lease:
     """Holds the batches of one dispatch for one run.
 
-    Should the lease be lost, because heartbeats stopped and the batches went to another run, completing a batch
-    raises LostLease and the loader's transaction is rolled back with it.
+    Should the batches have gone to another run, because this one was given up for dead, completing one raises
+    LostLease and the loader's transaction is rolled back with it.
     """
 
     def __init__(self, store: WaveStore, *, dispatch_key: str, run_id: str, limits: Limits) -> None:
@@ -37,21 +29,12 @@ class Lease:
         self._run_id = run_id
         self._limits = limits
         self._attempt = 1
-        self._ended = threading.Event()
         self.held: tuple[BatchRange, ...] = ()
 
-    @contextmanager
-    def hold(self, ranges: Sequence[BatchRange]) -> Iterator[Self]:
-        """Takes those of `ranges` that are still this dispatch's, and keeps them alive until the block ends."""
+    def take(self, ranges: Sequence[BatchRange]) -> None:
+        """Takes those of `ranges` that are still this dispatch's; they are in `held` from then on."""
         started = self._store.start_batches(self._dispatch_key, ranges, run_id=self._run_id, now=utc_now())
         self.held, self._attempt = started.ranges, started.attempt
-        heart = threading.Thread(target=self._beat, name="lease heartbeat", daemon=True)
-        heart.start()
-        try:
-            yield self
-        finally:
-            self._ended.set()
-            heart.join()
 
     def completion(self, batch: BatchRange) -> Callable[[Connection, Ledger], None]:
         """What the loader calls before it commits: the batch turns completed with its data, or neither does."""
@@ -82,12 +65,3 @@ class Lease:
             ),
             now=now,
         )
-
-    def _beat(self) -> None:
-        while not self._ended.wait(HEARTBEAT_SECONDS):
-            try:
-                self._store.heartbeat(self._run_id, now=utc_now())
-            except DBAPIError:
-                # The database is away. The loader meets the same and waits for it; a lease that runs out
-                # meanwhile costs a repetition and never a row.
-                continue

@@ -34,5 +34,7 @@ def build_definitions(catalog: Catalog, settings: Settings) -> dg.Definitions:
         jobs=[*import_jobs, start_import],
         sensors=[build_dispatcher_sensor(catalog, import_jobs), build_discovery_sensor(catalog)],
         schedules=[build_nightly_schedule(start_import)],
+        # One process per run: it starts sooner, and its death is the run's.
+        executor=dg.in_process_executor,
         resources={"pipeline": pipeline, "warehouse": WarehouseIOManager(catalog=catalog, pipeline=pipeline)},
     )

@@ -5,14 +5,18 @@ No connection and no secret is opened or read before a run asks; loading the cod
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
 
 import dagster as dg
 from sqlalchemy import Engine, MetaData
 
+from netsuite_pipeline.netsuite.auth import credentials_digest
 from netsuite_pipeline.netsuite.client import NetSuiteClient
+from netsuite_pipeline.orchestration.heartbeat import heartbeats
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.warehouse.engine import connect
+from netsuite_pipeline.warehouse.logins import RefusedLogins
 from netsuite_pipeline.warehouse.tables import import_tables, target_metadata
 from netsuite_pipeline.waves.tables import wave_metadata
 
@@ -28,6 +32,15 @@ def warehouse_metadata(catalog: Catalog) -> MetaData:
 class PipelineResource(dg.ConfigurableResource["PipelineResource"]):
     """Everything is configured by environment variables (see `settings`), so there is nothing to configure here."""
 
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
+        """Lasts as long as the work of a run, whose heartbeats are sent meanwhile. Sensors have no run."""
+        if context.run is None:
+            yield self
+            return
+        with heartbeats(context.run.run_id, self.engine):
+            yield self
+
     def settings(self) -> Settings:
         """The settings of this process; SettingsError if one is wrong."""
         return Settings.load()
@@ -42,15 +55,22 @@ class PipelineResource(dg.ConfigurableResource["PipelineResource"]):
             engine.dispose()
 
     @contextmanager
-    def client(self, *, sharing_runs: int | None = 1, timeout: float | None = None) -> Iterator[NetSuiteClient]:
-        """A client that takes an equal share of NETSUITE_CONCURRENCY among `sharing_runs` runs, at least one slot.
+    def client(
+        self, *, concurrency: int = 1, timeout: float | None = None, insist: bool = False
+    ) -> Iterator[NetSuiteClient]:
+        """A client that has at most `concurrency` requests in flight.
 
-        None: nobody knows how many runs there are, so it takes one slot. `timeout`, in seconds, is an upper bound on
-        NETSUITE_TIMEOUT for callers that cannot wait that long.
+        `timeout`, in seconds, is an upper bound on NETSUITE_TIMEOUT for callers that cannot wait that long. Credentials
+        that were refused lately are not tried again, unless a person is there who asks for it: then `insist`.
         """
         settings = self.settings()
         if timeout is not None and timeout < settings.netsuite_timeout:
             settings = settings.model_copy(update={"netsuite_timeout": timeout})
-        concurrency = max(1, settings.netsuite_concurrency // sharing_runs) if sharing_runs else 1
-        with NetSuiteClient.connect(settings, concurrency=concurrency) as client:
+        logins = RefusedLogins(self.engine, credentials_digest(settings))
+        with NetSuiteClient.connect(
+            settings,
+            concurrency=concurrency,
+            paused_until=None if insist else logins.paused_until(),
+            on_login=logins.remember,
+        ) as client:
             yield client

@@ -10,18 +10,17 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from netsuite_pipeline.netsuite.errors import AuthenticationFailed, NetSuiteError, QueryCancelled, QueryRejected
+from netsuite_pipeline.netsuite.errors import QueryCancelled, QueryRejected
 from netsuite_pipeline.netsuite.reading import MeteredQueries
+from netsuite_pipeline.orchestration.faults import EXPECTED
 from netsuite_pipeline.orchestration.import_start import NetSuiteSource
 from netsuite_pipeline.orchestration.jobs import ImportJob
 from netsuite_pipeline.orchestration.partitions import PartitionRegistry
 from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
 from netsuite_pipeline.orchestration.wave_dispatch import WaveDispatcher
 from netsuite_pipeline.record_types.catalog import Catalog
-from netsuite_pipeline.settings import SettingsError
-from netsuite_pipeline.warehouse.errors import WarehouseError
 from netsuite_pipeline.warehouse.schema import ensure_tables
-from netsuite_pipeline.waves.errors import PlanError, WaveError
+from netsuite_pipeline.waves.errors import PlanError
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import utc_now
 from netsuite_pipeline.waves.planner import RangePlan
@@ -30,16 +29,14 @@ from netsuite_pipeline.waves.store import WaveStore
 
 # The daemon looks at its sensors every 5 s; a lower interval makes it take every chance.
 _DISPATCH_SECONDS = 3
-_DISCOVERY_SECONDS = 900
+# A tick that failed or was cut short is followed by the next one soon, a finished round by a pause.
+_DISCOVERY_SECONDS = 30
+_DISCOVERY_PAUSE = dt.timedelta(minutes=15)
+_FINISHED = "finished "
 # A sensor's answer is due after 60 s (DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS): what is not counted after the budget is
 # left, and a request in flight then ends by its timeout. What takes longer is counted by the import itself.
 _DISCOVERY_BUDGET_SECONDS = 30.0
 _DISCOVERY_TIMEOUT_SECONDS = 20.0
-# Five failed logins in 30 minutes lock the account (Oracle help subsect_156935170194); each costs two.
-_LOGIN_PAUSE = dt.timedelta(hours=1)
-_LOGIN_REFUSED = "login refused "
-
-_EXPECTED = (SettingsError, NetSuiteError, WarehouseError, WaveError)
 # What is wrong with one record type only; the others go on.
 _OF_ONE_TYPE = (QueryRejected, QueryCancelled, PlanError)
 
@@ -57,13 +54,17 @@ def build_dispatcher_sensor(catalog: Catalog, import_jobs: Sequence[ImportJob]) 
     def wave_dispatcher(
         context: dg.SensorEvaluationContext, pipeline: PipelineResource
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        limits = Limits.of(pipeline.settings())
-        with pipeline.engine() as engine:
-            ensure_tables(engine, warehouse_metadata(catalog))
-            dispatcher = WaveDispatcher(
-                instance=context.instance, store=WaveStore(engine), limits=limits, record_types=catalog.names
-            )
-            yield from dispatcher.tick()
+        try:
+            limits = Limits.of(pipeline.settings())
+            with pipeline.engine() as engine:
+                ensure_tables(engine, warehouse_metadata(catalog))
+                dispatcher = WaveDispatcher(
+                    instance=context.instance, store=WaveStore(engine), limits=limits, record_types=catalog.names
+                )
+                answers = list(dispatcher.tick())
+        except EXPECTED as error:
+            answers = [dg.SkipReason(f"Nothing can be dispatched: {error}")]
+        yield from answers
 
     return wave_dispatcher
 
@@ -78,15 +79,12 @@ def build_discovery_sensor(catalog: Catalog) -> dg.SensorDefinition:
         description="Asks NetSuite for new records and adds their batches as partitions of the assets.",
     )
     def batch_discovery(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SkipReason:
-        refused = _login_refused_at(context.cursor)
-        if refused is not None and utc_now() - refused < _LOGIN_PAUSE:
-            return dg.SkipReason(f"NetSuite refused the login at {refused} UTC; pausing for an hour.")
+        finished = _finished_at(context.cursor)
+        if finished is not None and utc_now() - finished < _DISCOVERY_PAUSE:
+            return dg.SkipReason(f"All batches were brought up to date at {finished:%H:%M} UTC.")
         try:
             return dg.SkipReason(_discover(context, catalog, pipeline))
-        except AuthenticationFailed as error:
-            context.update_cursor(f"{_LOGIN_REFUSED}{utc_now().isoformat()}")
-            return dg.SkipReason(str(error))
-        except _EXPECTED as error:
+        except EXPECTED as error:
             return dg.SkipReason(f"Batches could not be brought up to date: {error}")
 
     return batch_discovery
@@ -98,25 +96,26 @@ def _discover(context: dg.SensorEvaluationContext, catalog: Catalog, pipeline: P
     start = names.index(context.cursor) + 1 if context.cursor in names else 0
     batch_size = pipeline.settings().batch_size
     found: list[str] = []
-    with (
-        pipeline.engine() as engine,
-        pipeline.client(timeout=_DISCOVERY_TIMEOUT_SECONDS) as client,
-        _set_after(_DISCOVERY_BUDGET_SECONDS) as cancelled,
-    ):
+    with pipeline.engine() as engine:
         ensure_tables(engine, warehouse_metadata(catalog))
-        queries = MeteredQueries(client, cancelled)
-        source = NetSuiteSource(queries=queries, catalog=catalog, batch_size=batch_size)
         store, registry = WaveStore(engine), PartitionRegistry(context.instance)
-        for name in (*names[start:], *names[:start]):
-            # Before asking, so that a type that cannot be counted does not keep the next tick from the others.
-            context.update_cursor(name)
-            try:
-                plan = discover(name, source=source, registry=registry, store=store, batch_size=batch_size)
-                found.append(_found(name, plan))
-            except _OF_ONE_TYPE as error:
-                found.append(f"{name} failed ({error})")
-            if cancelled.is_set():
-                break
+        with (
+            pipeline.client(timeout=_DISCOVERY_TIMEOUT_SECONDS) as client,
+            _set_after(_DISCOVERY_BUDGET_SECONDS) as cancelled,
+        ):
+            queries = MeteredQueries(client, cancelled)
+            source = NetSuiteSource(queries=queries, catalog=catalog, batch_size=batch_size)
+            for name in names[start:]:
+                # Before asking, so that a type that cannot be counted does not keep the next tick from the others.
+                context.update_cursor(name)
+                try:
+                    plan = discover(name, source=source, registry=registry, store=store, batch_size=batch_size)
+                    found.append(_found(name, plan))
+                except _OF_ONE_TYPE as error:
+                    found.append(f"{name} failed ({error})")
+                if cancelled.is_set():
+                    return "; ".join(found)
+    context.update_cursor(f"{_FINISHED}{utc_now().isoformat()}")
     return "; ".join(found)
 
 
@@ -131,10 +130,10 @@ def _set_after(seconds: float) -> Iterator[threading.Event]:
         timer.cancel()
 
 
-def _login_refused_at(cursor: str | None) -> dt.datetime | None:
-    if cursor is None or not cursor.startswith(_LOGIN_REFUSED):
+def _finished_at(cursor: str | None) -> dt.datetime | None:
+    if cursor is None or not cursor.startswith(_FINISHED):
         return None
-    return dt.datetime.fromisoformat(cursor.removeprefix(_LOGIN_REFUSED))
+    return dt.datetime.fromisoformat(cursor.removeprefix(_FINISHED))
 
 
 def _found(name: str, plan: RangePlan | Unavailable) -> str:

@@ -12,6 +12,8 @@ JOB = "netsuite/job"
 WAVE = "netsuite/wave"
 DISPATCH = "netsuite/dispatch"
 
+START_IMPORT = "start_import"
+
 # Limits the runs that talk to NetSuite at once; dagster.yaml sets how many.
 NETSUITE_POOL = "netsuite_api"
 

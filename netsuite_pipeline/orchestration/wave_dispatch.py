@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 import dagster as dg
 
 from netsuite_pipeline.orchestration.colours import settle_colours
-from netsuite_pipeline.orchestration.lease import LEASE_SECONDS
+from netsuite_pipeline.orchestration.supervision import SILENCE, end_dead_runs
 from netsuite_pipeline.orchestration.tags import (
     DISPATCH,
     JOB,
@@ -28,8 +28,6 @@ from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import Dispatch, Job, JobStatus, utc_now
 from netsuite_pipeline.waves.store import WaveStore
 
-# A run whose process was just started reports its batches within seconds; on a crowded machine, within this.
-_START_SECONDS = 300.0
 # Nobody plans that long: 24 record types, with every retry used up, take less.
 _PLANNING_SECONDS = 7200.0
 
@@ -50,6 +48,7 @@ class WaveDispatcher:
 
     def tick(self) -> Iterator[dg.RunRequest | dg.SkipReason]:
         """What Dagster should launch now, for every open job, oldest first; or why it should launch nothing."""
+        end_dead_runs(self._instance, self._store, record_types=self._record_types)
         waiting = []
         launched = False
         for job in self._store.open_jobs():
@@ -71,7 +70,7 @@ class WaveDispatcher:
 
     def _advance(self, job: Job) -> tuple[list[dg.RunRequest], str | None]:
         now = utc_now()
-        if job.status is JobStatus.PLANNING and now - job.created_at > dt.timedelta(seconds=_PLANNING_SECONDS):
+        if job.status is JobStatus.PLANNING and self._is_planner_gone(job, now):
             self._store.fail_job(job.job_id, "Planning was interrupted; start the import again.", now=now)
         again = self._supervise(job.job_id)
         decision = decide(self._store.load_state(job.job_id, now=now), self._limits)
@@ -82,10 +81,25 @@ class WaveDispatcher:
             if self._store.claim_dispatch(dispatch, in_flight_limit=self._limits.in_flight, now=now)
         ]
         # A job is over when its runs are, too: until then their colours may still have to be repaired.
-        if settle_colours(self._instance, self._store, job.job_id) and decision.end:
+        if self._are_colours_settled(job.job_id) and decision.end:
             self._store.finish_job(job.job_id, status=decision.end.status, reason=decision.end.reason, now=now)
         wanted = [dispatch for dispatch in (*again, *claimed) if dispatch.record_type in self._record_types]
         return [_run_request(dispatch) for dispatch in wanted], decision.waiting_for
+
+    def _is_planner_gone(self, job: Job, now: dt.datetime) -> bool:
+        """Whether nobody will finish the plan. A planning run that died is tried again by Dagster, a command is not."""
+        silence = self._store.silences().get(job.job_id)
+        if silence is not None and self._instance.get_run_by_id(job.job_id) is None:
+            return silence > SILENCE
+        return now - job.created_at > dt.timedelta(seconds=_PLANNING_SECONDS)
+
+    def _are_colours_settled(self, job_id: str) -> bool:
+        try:
+            return settle_colours(self._instance, self._store, job_id)
+        except Exception:
+            # What was claimed has to be launched, whatever Dagster's event log says to a repair.
+            _LOGGER.exception("Repairing the colours of import %s", job_id)
+            return False
 
     def _supervise(self, job_id: str) -> Sequence[Dispatch]:
         """Settles what is in flight; returns the dispatches that Dagster has to be asked for again."""
@@ -102,9 +116,6 @@ class WaveDispatcher:
                 self._release(held, f"run {held.run_id} was deleted")
             elif run.dagster_run.is_finished:
                 self._release(held, f"run {run.dagster_run.run_id} ended as {run.dagster_run.status.value}")
-            elif self._is_dead(held, run):
-                self._bury(run)
-                self._release(held, f"run {run.dagster_run.run_id} died without a word")
             elif held.run_id is None:
                 self._store.record_delivery(held.key, run_id=run.dagster_run.run_id, now=utc_now())
         return undelivered
@@ -120,20 +131,6 @@ class WaveDispatcher:
         of_run, of_tag = dg.RunsFilter(run_ids=[held.run_id or ""]), dg.RunsFilter(tags={DISPATCH: held.key})
         records = self._instance.get_run_records(of_run if held.run_id else of_tag, limit=1, ascending=True)
         return records[0] if records else None
-
-    def _is_dead(self, held: InFlight, run: dg.RunRecord) -> bool:
-        """Whether a run that Dagster thinks is executing has stopped reporting. Dagster's own monitor cannot tell."""
-        if run.dagster_run.status is not dg.DagsterRunStatus.STARTED:
-            return False
-        now = utc_now()
-        if held.heartbeat_at is not None:
-            return now - held.heartbeat_at > dt.timedelta(seconds=LEASE_SECONDS)
-        started = dt.datetime.fromtimestamp(run.start_time or 0, dt.UTC).replace(tzinfo=None)
-        return now - started > dt.timedelta(seconds=_START_SECONDS)
-
-    def _bury(self, run: dg.RunRecord) -> None:
-        message = f"No heartbeat for {LEASE_SECONDS:.0f} s: the process of this run is gone."
-        self._instance.report_run_failed(run.dagster_run, message)
 
     def _release(self, held: InFlight, reason: str) -> None:
         now = utc_now()

@@ -1,4 +1,4 @@
-"""What a run reports about its batches: started, alive, completed, failed.
+"""What a run reports about its batches: started, completed, failed.
 
 Every update is guarded by the dispatch key and the run that holds the batch, so a run that was given up by
 the dispatcher, and lives after all, changes nothing any more.
@@ -50,7 +50,7 @@ class BatchStore(DispatchStore):
                 connection.execute(
                     update(wave_batches)
                     .where(asked, or_(free, mine))
-                    .values(status=BatchStatus.PROCESSING, run_id=run_id, heartbeat_at=now, updated_at=now)
+                    .values(status=BatchStatus.PROCESSING, run_id=run_id, updated_at=now)
                 )
                 won = select(_ROW.batch_first, _ROW.batch_last, _ROW.attempt).where(asked, mine)
                 held |= {BatchRange(first, last): attempt for first, last, attempt in connection.execute(won)}
@@ -58,15 +58,6 @@ class BatchStore(DispatchStore):
 
         held = self._transactions.run(work)
         return Started(attempt=max(held.values(), default=0), ranges=tuple(batch for batch in ranges if batch in held))
-
-    def heartbeat(self, run_id: str, *, now: dt.datetime) -> int:
-        """Says that a run is alive. Returns how many batches it still holds."""
-        statement = (
-            update(wave_batches)
-            .where(_ROW.run_id == run_id, _ROW.status == BatchStatus.PROCESSING)
-            .values(heartbeat_at=now)
-        )
-        return self._transactions.run(lambda connection: connection.execute(statement).rowcount)
 
     def complete_batch(
         self,
@@ -90,7 +81,6 @@ class BatchStore(DispatchStore):
                 status=BatchStatus.COMPLETED,
                 records=records,
                 completed_at=now,
-                heartbeat_at=now,
                 updated_at=now,
             )
         )

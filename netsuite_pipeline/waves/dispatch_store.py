@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, Select, case, func, select, update
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.waves.coordinator import JobState, WaveChange
 from netsuite_pipeline.waves.errors import UnknownJob
-from netsuite_pipeline.waves.job_store import JobStore
+from netsuite_pipeline.waves.heartbeat_store import HeartbeatStore
 from netsuite_pipeline.waves.model import (
     IN_FLIGHT,
     Batch,
@@ -57,21 +57,19 @@ _STATE_COLUMNS = (
 class InFlight:
     """A claimed dispatch with its batches that are not over yet.
 
-    `run_id` is None until a run is known to carry it. `heartbeat_at` is the latest sign of life of its
-    batches.
+    `run_id` is None until a run is known to carry it.
     """
 
     dispatch: Dispatch
     key: str
     run_id: str | None
-    heartbeat_at: dt.datetime | None
 
 
 class _Beaten(Exception):  # noqa: N818
     """Someone else has one of the batches; whatever was claimed with it has to be rolled back."""
 
 
-class DispatchStore(JobStore):
+class DispatchStore(HeartbeatStore):
     """The dispatcher's side of the wave tables."""
 
     def load_state(self, job_id: str, *, now: dt.datetime) -> JobState:
@@ -136,7 +134,6 @@ class DispatchStore(JobStore):
                 *_STATE_COLUMNS,
                 wave_batches.c.dispatch_key,
                 wave_batches.c.run_id,
-                wave_batches.c.heartbeat_at,
             )
             .where(wave_batches.c.job_id == job_id, wave_batches.c.status.in_(sorted(IN_FLIGHT)))
             .order_by(wave_batches.c.dispatch_key, wave_batches.c.batch_number)
@@ -236,7 +233,6 @@ def _claim(connection: Connection, dispatch: Dispatch, now: dt.datetime) -> int:
                 attempt=dispatch.attempt,
                 retry_count=dispatch.attempt - 1,
                 run_id=None,
-                heartbeat_at=None,
                 not_before=None,
                 # The first dispatch stays on record; how often there were others is in `attempt`.
                 dispatched_at=func.coalesce(wave_batches.c.dispatched_at, now),
@@ -283,5 +279,4 @@ def _in_flight_of(job_id: str, key: str, run_id: str | None, rows: Sequence[Row[
         attempt=rows[0].attempt,
         batches=tuple(batch_of(row) for row in rows),
     )
-    heartbeats = [row.heartbeat_at for row in rows if row.heartbeat_at is not None]
-    return InFlight(dispatch=dispatch, key=key, run_id=run_id, heartbeat_at=max(heartbeats, default=None))
+    return InFlight(dispatch=dispatch, key=key, run_id=run_id)

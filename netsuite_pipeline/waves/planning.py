@@ -145,6 +145,7 @@ def discover(
     """Brings the batches of one record type up to date without any job: asks only for what has grown at the
     end.
 
+    While the last batch is in flight nothing is asked and nothing added: it will have grown when it is over.
     PlanningBusy, after `lock_timeout` seconds, while another planner is at work: it does the same, so there
     is nothing to catch up on.
     """
@@ -180,10 +181,14 @@ def _settle(
     whole: bool,
 ) -> _Settled | Unavailable:
     existing = registry.existing(record_type)
+    in_flight = set(existing) if registry.in_use(record_type) else store.in_flight_ranges(record_type)
+    if existing and not whole and max(existing) in in_flight:
+        # Every look would add another small batch beyond the last one, which cannot be lengthened now.
+        plan = RangePlan(keep=tuple(sorted(existing)), add=(), remove=(), expected={})
+        return _Settled(records=0, plan=plan, ordered=tuple(existing))
     answer = _measure(record_type, source, existing, whole=whole)
     if isinstance(answer, Unavailable):
         return answer
-    in_flight = set(existing) if registry.in_use(record_type) else store.in_flight_ranges(record_type)
     plan = plan_ranges(answer.buckets, batch_size=batch_size, existing=existing, in_flight=in_flight)
     if plan.add or plan.remove:
         registry.apply(record_type, add=plan.add, remove=plan.remove)

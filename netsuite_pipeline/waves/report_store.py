@@ -21,12 +21,11 @@ _ROW = wave_batches.c
 
 @dataclass(frozen=True, kw_only=True)
 class Committed:
-    """Batches that one run committed. `last_sign` is its latest sign of life, naive UTC."""
+    """Batches that one run committed."""
 
     run_id: str
     record_type: str
     ranges: tuple[BatchRange, ...]
-    last_sign: dt.datetime
 
 
 class ReportStore(ProgressStore):
@@ -35,7 +34,7 @@ class ReportStore(ProgressStore):
     def unreported(self, job_id: str) -> list[Committed]:
         """The completed batches of a job that nobody has settled with Dagster yet, by run."""
         statement = (
-            select(_ROW.run_id, _ROW.record_type, _ROW.batch_first, _ROW.batch_last, _ROW.heartbeat_at)
+            select(_ROW.run_id, _ROW.record_type, _ROW.batch_first, _ROW.batch_last)
             .where(_ROW.job_id == job_id, _ROW.status == BatchStatus.COMPLETED, _ROW.reported_at.is_(None))
             .order_by(_ROW.run_id, _ROW.batch_number)
         )
@@ -60,5 +59,4 @@ def _committed(run_id: str, rows: Sequence[Row[Any]]) -> Committed:
         run_id=run_id,
         record_type=rows[0].record_type,
         ranges=tuple(BatchRange(row.batch_first, row.batch_last) for row in rows),
-        last_sign=max(row.heartbeat_at for row in rows),
     )

@@ -1,4 +1,4 @@
-"""The tables of coordination: jobs, their record types, their waves and their batches.
+"""The tables of coordination: jobs, their record types, their waves, their batches, and who works on them.
 
 Columns and indexes follow the wave coordination design (version 3), with an id range, expected records and
 changed-since in place of offset and limit. Statements on these tables are in the stores only.
@@ -140,7 +140,6 @@ wave_batches = Table(
     Column("retry_count", Integer, nullable=False),
     Column("max_retries", Integer, nullable=False),
     Column("not_before", _MOMENT),
-    Column("heartbeat_at", _MOMENT),
     Column("failure_category", String(32)),
     Column("failure_reason", Text),
     Column("records", BigInteger),
@@ -157,7 +156,7 @@ wave_batches = Table(
     Index("idx_wave_batches_wave", "job_id", "wave_number"),
     Index("idx_wave_batches_job_status", "job_id", "status"),
     Index("idx_wave_batches_batch_id", "batch_id"),
-    Index("idx_wave_batches_status", "status", "heartbeat_at"),
+    Index("idx_wave_batches_status", "status"),
     # A batch event finds its row with one look: the lock on it touches no other batch of the run.
     Index("idx_wave_batches_dispatch", "dispatch_key", "batch_first"),
     Index("idx_wave_batches_run", "run_id"),
@@ -165,8 +164,17 @@ wave_batches = Table(
 )
 
 
+run_heartbeats = Table(
+    "run_heartbeats",
+    _METADATA,
+    Column("run_id", _identifier(64), primary_key=True),
+    Column("heartbeat_at", _MOMENT, nullable=False),
+    **_OPTIONS,
+)
+
+
 def wave_metadata(metadata: MetaData) -> None:
-    """Adds the four tables to `metadata`, so that they are created and verified with the rest of the
+    """Adds the five tables to `metadata`, so that they are created and verified with the rest of the
     warehouse.
     """
     for table in _METADATA.sorted_tables:

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from netsuite_pipeline.orchestration import sensors
 from netsuite_pipeline.orchestration.partitions import partitions_name
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.orchestration.tags import DISPATCH
@@ -86,6 +87,26 @@ def test_netsuite_being_down_is_a_reason_to_skip(
     assert "HTTP 503" in message
 
 
+def test_a_finished_round_is_followed_by_a_pause_and_a_broken_one_by_the_rest(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault = Fault(kind=FaultKind.UNAVAILABLE, times=None, match="FROM item")
+    sandbox.faults.add(fault)
+    broken = _evaluate(definitions, instance, "batch_discovery")
+    assert "could not be brought up to date" in broken.skip_message
+    sandbox.faults.clear()
+
+    finished = _evaluate(definitions, instance, "batch_discovery", cursor=broken.cursor)
+    assert "sales_order: 0 batches kept" in finished.skip_message
+    asked = sandbox.stats.total_queries
+    pausing = _evaluate(definitions, instance, "batch_discovery", cursor=finished.cursor)
+    assert pausing.skip_message.startswith("All batches were brought up to date at ")
+    assert sandbox.stats.total_queries == asked
+
+    monkeypatch.setattr(sensors, "_DISCOVERY_PAUSE", dt.timedelta())
+    assert "sales_order: " in _discover(definitions, instance, cursor=finished.cursor)
+
+
 def test_a_type_that_cannot_be_counted_does_not_keep_the_next_tick_from_the_others(
     definitions: dg.Definitions, instance: dg.DagsterInstance, sandbox: SandboxServer
 ) -> None:
@@ -114,6 +135,20 @@ def test_wrong_credentials_cost_discovery_two_logins(
     assert "account 1234567_SB1 with NETSUITE_AUTH=tba" in message
     assert "wrong-5d1c" not in message
     assert sandbox.account.authenticator.failures - failures == 2
+
+
+def test_missing_settings_and_a_database_that_is_away_are_reasons_to_dispatch_nothing(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value, reason in (
+        ("WAREHOUSE_URL", "mysql+pymysql://nobody:secret-9f@127.0.0.1:1/nothing", "Connecting to "),
+        ("BATCH_SIZE", "many", "BATCH_SIZE is not usable"),
+    ):
+        monkeypatch.setenv(name, value)
+        data = _evaluate(definitions, instance, "wave_dispatcher")
+        assert data.run_requests == []
+        assert str(data.skip_message).startswith(f"Nothing can be dispatched: {reason}")
+        assert "secret-9f" not in str(data.skip_message)
 
 
 def test_both_sensors_run_without_being_switched_on(definitions: dg.Definitions) -> None:

@@ -94,13 +94,11 @@ def _start(
     store: WaveStore, instance: dg.DagsterInstance, request: dg.RunRequest, run_id: str, *, seconds_ago: float = 0
 ) -> None:
     """What a run does first: it takes its batches. Its last heartbeat is so many seconds old."""
-    now = utc_now() - timedelta(seconds=seconds_ago)
-    store.start_batches(request.tags[DISPATCH], _ranges(request, instance), run_id=run_id, now=now)
+    store.start_batches(request.tags[DISPATCH], _ranges(request, instance), run_id=run_id, now=utc_now())
+    store.beat(run_id, age=timedelta(seconds=seconds_ago))
 
 
-def _commit(
-    store: WaveStore, request: dg.RunRequest, batch: BatchRange, run_id: str, *, seconds_ago: float = 0
-) -> None:
+def _commit(store: WaveStore, request: dg.RunRequest, batch: BatchRange, run_id: str) -> None:
     """What the loader's transaction does at its end; the rows themselves do not matter to the dispatcher."""
     with store.engine.begin() as connection:
         store.complete_batch(
@@ -109,7 +107,7 @@ def _commit(
             batch=batch,
             run_id=run_id,
             records=50,
-            now=utc_now() - timedelta(seconds=seconds_ago),
+            now=utc_now(),
         )
 
 
@@ -269,7 +267,7 @@ def test_batches_that_a_dead_run_committed_turn_green_once(
     run_id = create_run(definitions, instance, first, status=dg.DagsterRunStatus.STARTED)
     committed, lost = _ranges(first, instance)
     _start(store, instance, first, run_id, seconds_ago=31)
-    _commit(store, first, committed, run_id, seconds_ago=31)
+    _commit(store, first, committed, run_id)
     assert materializations(instance, "customer") == {}
 
     tick()
@@ -288,7 +286,7 @@ def test_a_run_that_committed_everything_and_then_died_is_ended_and_its_batches_
     ranges = _ranges(first, instance)
     _start(store, instance, first, run_id, seconds_ago=200)
     for batch in ranges:
-        _commit(store, first, batch, run_id, seconds_ago=200)
+        _commit(store, first, batch, run_id)
 
     tick()
 
@@ -309,20 +307,14 @@ def test_a_run_that_is_still_writing_its_events_is_left_alone(
     assert materializations(instance, "customer") == {}
 
 
-def test_a_run_that_beats_is_left_alone_however_long_ago_it_committed_a_batch(
-    tick: Tick, definitions: dg.Definitions, instance: dg.DagsterInstance, store: WaveStore, job_id: str
+def test_a_repair_of_colours_that_fails_keeps_no_batch_from_its_run(
+    tick: Tick, store: WaveStore, job_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, _ = tick()
-    run_id = create_run(definitions, instance, first, status=dg.DagsterRunStatus.STARTED)
-    committed, _slow = _ranges(first, instance)
-    _start(store, instance, first, run_id, seconds_ago=3600)
-    _commit(store, first, committed, run_id, seconds_ago=3600)
-    store.heartbeat(run_id, now=utc_now())
+    def refused(*_: object) -> bool:
+        raise RuntimeError("the event log is locked")
 
-    tick()
-
-    assert _status_of(instance, run_id) is dg.DagsterRunStatus.STARTED
-    assert _statuses(store, job_id)[:RUN_BATCHES] == [BatchStatus.COMPLETED, BatchStatus.PROCESSING]
+    monkeypatch.setattr(wave_dispatch, "settle_colours", refused)
+    assert len(tick()) == WAVE_SIZE // RUN_BATCHES
 
 
 def test_a_record_type_that_is_gone_fails_its_batches_and_no_tick(
@@ -336,20 +328,30 @@ def test_a_record_type_that_is_gone_fails_its_batches_and_no_tick(
     assert "batches failed" in str(job.failure_reason)
 
 
-def test_a_planning_run_that_was_lost_ends_its_job(
-    tick: Tick, store: WaveStore, job_id: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("created", "beat"), [(7201, None), (60, 31)])
+def test_a_plan_that_nobody_will_finish_ends_its_job(
+    tick: Tick, store: WaveStore, job_id: str, created: int, beat: int | None
 ) -> None:
-    store.create_job(
-        "lost",
-        record_types=["customer"],
-        with_dependencies=False,
-        trigger="test",
-        now=utc_now() - timedelta(seconds=7201),
-    )
+    """A planning run that Dagster has given up, and a command that was killed."""
+    _planning(store, "lost", created=created, beat=beat)
     tick()
     assert store.job("lost").status is JobStatus.FAILED
     assert "start the import again" in str(store.job("lost").failure_reason)
     assert store.job(job_id).status is JobStatus.RUNNING
+
+
+@pytest.mark.parametrize("beat", [None, 1])
+def test_a_plan_that_is_being_made_is_waited_for(tick: Tick, store: WaveStore, job_id: str, beat: int | None) -> None:
+    _planning(store, "slow", created=600, beat=beat)
+    tick()
+    assert store.job("slow").status is JobStatus.PLANNING
+
+
+def _planning(store: WaveStore, name: str, *, created: int, beat: int | None) -> None:
+    moment = utc_now() - timedelta(seconds=created)
+    store.create_job(name, record_types=["customer"], with_dependencies=False, trigger="test", now=moment)
+    if beat is not None:
+        store.beat(name, age=timedelta(seconds=beat))
 
 
 def _carry_out(

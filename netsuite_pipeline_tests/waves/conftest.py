@@ -10,6 +10,7 @@ from sqlalchemy import Engine, MetaData, delete
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.warehouse.engine import connect
+from netsuite_pipeline.waves.failure_policy import FINAL
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import Batch, RecordTypePlan, batch_id
 from netsuite_pipeline.waves.planner import plan_waves
@@ -17,6 +18,7 @@ from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline.waves.tables import (
     import_job_types,
     import_jobs,
+    run_heartbeats,
     wave_batches,
     wave_coordination,
     wave_metadata,
@@ -49,7 +51,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     if request.param == "mariadb":
         server: Engine = request.getfixturevalue("server_database")
         with server.begin() as connection:
-            for table in (wave_batches, wave_coordination, import_job_types, import_jobs):
+            for table in (wave_batches, wave_coordination, import_job_types, import_jobs, run_heartbeats):
                 connection.execute(delete(table))
         yield server
         return
@@ -80,7 +82,7 @@ def limits() -> Limits:
         completion_threshold=90,
         inter_wave_delay=0,
         retry_attempts=3,
-        retryable=frozenset(FailureCategory) - {FailureCategory.PERMANENT_ERROR},
+        retryable=frozenset(FailureCategory) - FINAL,
         continue_on_permanent=True,
         coordination=True,
     )

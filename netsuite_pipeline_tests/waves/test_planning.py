@@ -199,15 +199,28 @@ def test_no_records_at_all_is_a_plan_without_waves(
     assert (made.saved, made.waves) == (True, ())
 
 
-def test_a_batch_of_a_running_job_is_not_replaced_by_discovery(
+def test_discovery_leaves_a_type_alone_while_its_last_batch_is_in_flight(
+    store: WaveStore, account: Account, registry: Registry, limits: Limits
+) -> None:
+    # Each look would add another small batch, for as long as an import or a backfill takes.
+    plan(store, account, registry, limits)
+    before = keys(registry, "customer")
+    account.ids["customer"] += range(96, 99)
+    account.asked.clear()
+    found = discover("customer", source=account, registry=registry, store=store, batch_size=20)
+    assert isinstance(found, RangePlan)
+    assert ([one.key for one in found.keep], found.add, found.remove) == (before, (), ())
+    assert account.asked == []
+
+
+def test_the_last_batch_of_a_running_job_is_not_replaced_by_the_next_job(
     store: WaveStore, account: Account, registry: Registry, limits: Limits
 ) -> None:
     plan(store, account, registry, limits)
+    before = keys(registry, "customer")
     account.ids["customer"] += range(96, 99)
-    found = discover("customer", source=account, registry=registry, store=store, batch_size=20)
-    assert isinstance(found, RangePlan)
-    assert [one.key for one in found.add] == ["96..98"]
-    assert found.remove == ()
+    plan(store, account, registry, limits, job="job-2")
+    assert keys(registry, "customer") == [*before, "96..98"]
 
 
 def test_discovery_asks_only_for_the_tail_and_lets_the_last_batch_grow(
@@ -223,13 +236,15 @@ def test_discovery_asks_only_for_the_tail_and_lets_the_last_batch_grow(
 
 
 def test_the_last_batch_stays_while_someone_outside_the_waves_may_be_importing_it(
-    store: WaveStore, account: Account, registry: Registry
+    store: WaveStore, account: Account, registry: Registry, limits: Limits
 ) -> None:
     discover("customer", source=account, registry=registry, store=store, batch_size=20)
     before = keys(registry, "customer")
     account.ids["customer"] += range(96, 110)
     registry.used.add("customer")
     discover("customer", source=account, registry=registry, store=store, batch_size=20)
+    assert keys(registry, "customer") == before
+    plan(store, account, registry, limits)
     assert keys(registry, "customer") == [*before, "96..109"]
 
 

@@ -245,7 +245,6 @@ def test_a_run_whose_batches_were_released_cannot_change_them_any_more(
         retry_at=None,
         now=now,
     )
-    assert store.heartbeat("run-1", now=now) == 0
     assert store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now).ranges == ()
     assert dispatches(store, limits, now) == ()
     again = claimed(store, limits, now + SECOND)
@@ -292,17 +291,6 @@ def test_a_failed_batch_waits_for_its_retry_or_has_failed_for_good(
     assert batch.not_before == (now + SECOND if retry else None)
     assert batch.finished_at == (None if retry else now)
     assert batch.failure_category is FailureCategory.TIMEOUT
-
-
-def test_a_heartbeat_is_the_latest_sign_of_life_of_a_run(
-    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
-) -> None:
-    planned({"customer": (0, 2)})
-    dispatch = claimed(store, limits, now)
-    store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now)
-    assert store.in_flight(JOB)[0].heartbeat_at == now
-    assert store.heartbeat("run-1", now=now + 31 * SECOND) == 2
-    assert store.in_flight(JOB)[0].heartbeat_at == now + 31 * SECOND
 
 
 def test_moments_keep_their_microseconds(store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime) -> None:
