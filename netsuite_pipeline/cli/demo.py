@@ -78,7 +78,7 @@ def _import(stack: LocalStack, engine: Engine) -> JobSummary:
 
 def _report(engine: Engine, summary: JobSummary) -> bool:
     """Prints a row per record type; True if the import is complete and every count agrees with NetSuite's."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 1, 0, 0))
     table.add_column("Record type", no_wrap=True)
     for heading in ("NetSuite", "Loaded", "Rejected", "Written", "Seconds", "Equal"):
         table.add_column(heading, justify="right")

@@ -93,8 +93,9 @@ def local_stack(directory: Path) -> Iterator[LocalStack]:
     # Daemon and web server would both create Dagster's tables at first, and one of them would fail.
     with dagster_instance():
         pass
-    # A terminal that closes, or a CI runner that gives up, must leave no process behind either.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # A terminal that closes, or a CI runner that gives up, must leave no process behind either. A shell starts what it
+    # puts in the background with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     with ProcessGroup(directory) as processes:
         yield LocalStack(directory, processes)

@@ -85,7 +85,7 @@ def types_table(summary: JobSummary, rejected: Mapping[str, int]) -> Table:
     `rejected` maps record types to the rejects of the import that are still open.
     """
     # No frame, so that it fits a terminal of 80 columns.
-    table = Table(box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 1, 0, 0))
     table.add_column("Record type", no_wrap=True)
     for heading in ("NetSuite", "Loaded", "Rejected", "Batches", "Failed", "Retries", "Seconds"):
         table.add_column(heading, justify="right")
