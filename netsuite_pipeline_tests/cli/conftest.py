@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tenacity import wait_none
 
-from netsuite_pipeline.cli import main
+from netsuite_pipeline.cli import console, main
 from netsuite_pipeline.netsuite import retry
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
@@ -68,10 +68,11 @@ def environment(sandbox: SandboxServer, tmp_path: Path, monkeypatch: pytest.Monk
         "BATCH_SIZE": "50",
         "WAVE_INTER_WAVE_DELAY": "0",
         "DAGSTER_HOME": str(home),
-        # A terminal wide enough for whole sentences.
-        "COLUMNS": "300",
     }.items():
         monkeypatch.setenv(name, value)
+    # A terminal wide enough for whole sentences. Not by COLUMNS: it is read when the module is imported.
+    for terminal in (console.results, console.errors):
+        monkeypatch.setattr(terminal, "width", 300)
     monkeypatch.setattr(retry, "_backoff", wait_none())
     assert os.environ["NETSUITE_BASE_URL"].startswith("http://127.0.0.1")
 
