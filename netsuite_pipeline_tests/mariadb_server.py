@@ -4,6 +4,7 @@ Nothing here knows pytest; the fixtures are in `conftest.py`. No installed servi
 reads no option file and is ended by its own process id.
 """
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -19,10 +20,12 @@ from typing import Any, Self
 import pymysql
 from sqlalchemy.engine import URL
 
+from netsuite_pipeline_tests.ports import free_port
+
 _SYSTEM_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/usr/libexec"))
 _UNPRIVILEGED = "mysql"
 _USER = "pipeline"
-_READY_SECONDS = 30.0
+_READY_SECONDS = 180.0
 _STOP_SECONDS = 30.0
 _INSTALL_SECONDS = 600.0
 
@@ -42,7 +45,7 @@ class MariaDBServer:
         # Not under pytest's tmp_path: an unprivileged server may not enter root's folders, and a socket path
         # is limited to 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="netsuite-mariadb-"))
-        self.port = _free_port()
+        self.port = free_port()
         self.password = secrets.token_urlsafe(12)
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
@@ -205,10 +208,12 @@ def _user_option() -> list[str]:
 
 
 def _executable(name: str) -> str:
+    # Of several test processes one installs, and the others wait: what is half installed is there and does not work.
+    with (Path(tempfile.gettempdir()) / f"netsuite-mariadb-{os.geteuid()}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if shutil.which(name, path=_SYSTEM_PATH) is None:
+            _install_server()
     path = shutil.which(name, path=_SYSTEM_PATH)
-    if path is None:
-        _install_server()
-        path = shutil.which(name, path=_SYSTEM_PATH)
     if path is None:
         raise MariaDBServerError(f"{name} is missing although mariadb-server is installed; put it on the PATH.")
     return path
@@ -228,9 +233,3 @@ def _install_server() -> None:
         )
         if result.returncode != 0:
             raise MariaDBServerError(f"Installing mariadb-server failed ({' '.join(command)}): {result.stderr[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

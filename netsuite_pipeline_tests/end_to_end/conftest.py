@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from netsuite_pipeline.sandbox.keys import KeyPair, create_key_pair
 from netsuite_pipeline.sandbox.server import SandboxServer
-from netsuite_pipeline_tests.end_to_end.stack import Stack, prepare_home
+from netsuite_pipeline_tests.end_to_end.stack import Stack, clean_environment, prepare_home
 from netsuite_pipeline_tests.mariadb_server import MariaDBServer
 
 # Enough for several batches of every large type, few enough for many tests.
@@ -17,10 +18,16 @@ SMALL_BATCHES = {"BATCH_SIZE": "200", "WAVE_INTER_WAVE_DELAY": "0"}
 StartStack = Callable[..., Stack]
 
 
+@pytest.fixture(scope="session")
+def key_pair(tmp_path_factory: pytest.TempPathFactory) -> KeyPair:
+    """What NetSuite knows a client by, away from the folders in which tests look for secrets."""
+    return create_key_pair(tmp_path_factory.mktemp("keys"))
+
+
 @pytest.fixture
-def sandbox() -> Iterator[SandboxServer]:
+def sandbox(key_pair: KeyPair) -> Iterator[SandboxServer]:
     """A NetSuite of this process, so that tests can look into it and disturb it."""
-    with SandboxServer(records=RECORDS, seed=11) as server:
+    with SandboxServer(records=RECORDS, seed=11, m2m_certificate=key_pair.certificate) as server:
         yield server
 
 
@@ -37,7 +44,7 @@ def start_stack(tmp_path: Path, mariadb_server: MariaDBServer) -> Iterator[Start
             databases = [f"dagster_{os.urandom(4).hex()}", f"warehouse_{os.urandom(4).hex()}"]
             storage, warehouse = (mariadb_server.create_database(name) for name in databases)
         environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("NETSUITE_", "WAVE_"))},
+            **clean_environment(),
             **prepare_home(tmp_path, mysql_storage_url=storage),
             **sandbox_environment,
             **SMALL_BATCHES,
@@ -56,12 +63,18 @@ def start_stack(tmp_path: Path, mariadb_server: MariaDBServer) -> Iterator[Start
             mariadb_server.drop_database(name)
 
 
-def environment_of(server: SandboxServer) -> dict[str, str]:
-    """The variables that point a pipeline at a sandbox, with tokens."""
+def environment_of(server: SandboxServer, *, private_key: Path | None = None) -> dict[str, str]:
+    """The variables that point a pipeline at a sandbox, with tokens, or with a private key if there is one."""
     known = server.credentials
-    return {
-        "NETSUITE_ACCOUNT_ID": known.account,
-        "NETSUITE_BASE_URL": server.base_url,
+    account = {"NETSUITE_ACCOUNT_ID": known.account, "NETSUITE_BASE_URL": server.base_url}
+    if private_key is not None:
+        return account | {
+            "NETSUITE_AUTH": "m2m",
+            "NETSUITE_CLIENT_ID": known.client_id,
+            "NETSUITE_CERTIFICATE_ID": known.certificate_id,
+            "NETSUITE_PRIVATE_KEY_FILE": str(private_key),
+        }
+    return account | {
         "NETSUITE_AUTH": "tba",
         "NETSUITE_CONSUMER_KEY": known.consumer_key,
         "NETSUITE_CONSUMER_SECRET": known.consumer_secret,

@@ -6,8 +6,6 @@ Starting, killing and asking them belongs here; what they must do is in the test
 import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,8 +19,13 @@ import dagster as dg
 import httpx
 import psutil
 
+from netsuite_pipeline.settings import Settings
+from netsuite_pipeline_tests.ports import free_port
+from netsuite_pipeline_tests.waiting import wait_for
+
 PROJECT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+_STOP_SECONDS = 15.0
 _DAEMON = """
 import dagster._daemon.controller as controller
 from dagster._daemon.cli import create_dagster_daemon_cli
@@ -43,7 +46,7 @@ class Stack:
     def home(self) -> Path:
         return Path(self.environment["DAGSTER_HOME"])
 
-    def command(self, *arguments: str, check: bool = True, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, check: bool = True, timeout: float = 900) -> subprocess.CompletedProcess[str]:
         """Runs the `netsuite-pipeline` command as a person would."""
         done = subprocess.run(
             [str(BIN / "netsuite-pipeline"), *arguments],
@@ -89,23 +92,27 @@ class Stack:
         process.wait()
 
     def run_workers(self) -> list[psutil.Process]:
-        """The processes that execute Dagster runs right now."""
-        workers = []
-        for process in self.processes.values():
-            for child in psutil.Process(process.pid).children(recursive=True):
-                if "multiprocessing.spawn" in " ".join(_command_line(child)):
-                    workers.append(child)
-        return workers
+        """The processes that execute Dagster runs right now, whether or not their daemon still lives."""
+        return processes_that(lambda text: str(self.home) in text and "multiprocessing.spawn" in text)
 
     def stop(self) -> None:
+        """Ends every process of the stack, whoever started it: code servers and runs have sessions of their own."""
+        for signal_to in (psutil.Process.terminate, psutil.Process.kill):
+            self._end(signal_to)
         for process in self.processes.values():
-            _signal_group(process.pid, signal.SIGTERM)
-        for process in self.processes.values():
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=15)
-            _signal_group(process.pid, signal.SIGKILL)
             process.wait()
         self.processes.clear()
+
+    def _end(self, signal_to: Callable[[psutil.Process], None]) -> None:
+        """Signals each process once, also those that are started meanwhile, until none is left or it takes too long."""
+        signalled: set[psutil.Process] = set()
+        deadline = time.monotonic() + _STOP_SECONDS
+        while (living := processes_that(lambda text: str(self.home) in text)) and time.monotonic() < deadline:
+            for process in set(living) - signalled:
+                with suppress(psutil.NoSuchProcess):
+                    signal_to(process)
+            signalled.update(living)
+            time.sleep(0.1)
 
     def log(self, name: str) -> str:
         return (self.directory / f"{name}.log").read_text(errors="replace")
@@ -125,35 +132,18 @@ class WebServer:
         self._stack = stack
         command = [str(BIN / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(self.port)]
         stack.start("webserver", [*command, "-w", str(PROJECT / "workspace.yaml")])
-        wait_for(lambda: self._alive(), seconds=90, what="the web server")
+        wait_for(lambda: self._alive(), seconds=300, what="the web server")
 
     def _alive(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/server_info", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/server_info", timeout=30).status_code == 200
         except httpx.TransportError:
             return False
 
     def query(self, text: str, **variables: Any) -> Any:
-        answer = httpx.post(f"{self.url}/graphql", json={"query": text, "variables": variables}, timeout=120).json()
+        answer = httpx.post(f"{self.url}/graphql", json={"query": text, "variables": variables}, timeout=360).json()
         assert "errors" not in answer, json.dumps(answer["errors"])[:2000]
         return answer["data"]
-
-
-def wait_for(condition: Callable[[], Any], *, seconds: float, what: str, every: float = 0.5) -> Any:
-    """The first true value of `condition`; an AssertionError that says what was waited for."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(every)
-    raise AssertionError(f"waited {seconds} s in vain for {what}")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def prepare_home(directory: Path, *, mysql_storage_url: str | None) -> dict[str, str]:
@@ -166,15 +156,19 @@ def prepare_home(directory: Path, *, mysql_storage_url: str | None) -> dict[str,
     return {"DAGSTER_HOME": str(home), **storage}
 
 
-def _command_line(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
+def clean_environment() -> dict[str, str]:
+    """The variables of this process without any setting of the pipeline; the tests choose those themselves."""
+    settings = {name.upper() for name in Settings.model_fields}
+    return {name: value for name, value in os.environ.items() if name.upper() not in settings}
 
 
-def _signal_group(group: int, number: int) -> None:
-    try:
-        os.killpg(group, number)
-    except ProcessLookupError:
-        return
+def processes_that(match: Callable[[str], bool]) -> list[psutil.Process]:
+    """The living processes whose arguments and environment, as one text, match; they inherit the latter."""
+    found = []
+    for process in psutil.process_iter():
+        # Without arguments it is a zombie or the kernel's own.
+        with suppress(psutil.Error):
+            arguments = process.cmdline()
+            if arguments and match("\n".join([*arguments, *process.environ().values()])):
+                found.append(process)
+    return found

@@ -1,6 +1,6 @@
 """`make demo`'s command: complete, checked, repeatable, and gone when it is interrupted."""
 
-import os
+import inspect
 import signal
 import sqlite3
 import subprocess
@@ -9,24 +9,27 @@ from pathlib import Path
 
 import psutil
 
-from netsuite_pipeline_tests.end_to_end.stack import BIN, PROJECT, wait_for
+from netsuite_pipeline.cli.demo import demo
+from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline_tests.end_to_end.stack import BIN, PROJECT, clean_environment, processes_that
+from netsuite_pipeline_tests.waiting import wait_for
 
-COMMAND = [str(BIN / "netsuite-pipeline"), "demo", "--records", "3000"]
+_SECONDS = 600
 
 
 def test_an_interrupted_demo_leaves_nothing_running_and_the_next_one_completes_it(tmp_path: Path) -> None:
-    demo = _start(tmp_path, "first.log")
-    wait_for(lambda: "is planned" in (tmp_path / "first.log").read_text(), seconds=120, what="the plan")
-    wait_for(lambda: _some_batch(tmp_path), seconds=120, what="a batch")
+    first = _start(tmp_path, "first.log", records=3000)
+    wait_for(lambda: "is planned" in (tmp_path / "first.log").read_text(), seconds=_SECONDS, what="the plan")
+    wait_for(lambda: _some_batch(tmp_path), seconds=_SECONDS, what="a batch")
 
-    demo.send_signal(signal.SIGINT)
-    demo.wait(timeout=60)
+    first.send_signal(signal.SIGINT)
+    first.wait(timeout=180)
 
-    assert demo.returncode != 0
+    assert first.returncode != 0
     assert not _processes_of(tmp_path)
 
-    second = _start(tmp_path, "second.log")
-    second.wait(timeout=240)
+    second = _start(tmp_path, "second.log", records=3000)
+    second.wait(timeout=_SECONDS)
 
     shown = (tmp_path / "second.log").read_text()
     assert second.returncode == 0, shown
@@ -35,13 +38,34 @@ def test_an_interrupted_demo_leaves_nothing_running_and_the_next_one_completes_i
     assert not _processes_of(tmp_path)
 
 
-def _start(directory: Path, log: str) -> subprocess.Popen[bytes]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("NETSUITE_", "WAVE_"))}
+def test_a_demo_that_was_complete_writes_no_row_and_shows_every_record_type_once_more(tmp_path: Path) -> None:
+    first = _start(tmp_path, "first.log", records=300)
+    first.wait(timeout=_SECONDS)
+    assert first.returncode == 0, (tmp_path / "first.log").read_text()
+
+    second = _start(tmp_path, "second.log", records=300)
+    second.wait(timeout=_SECONDS)
+
+    shown = (tmp_path / "second.log").read_text()
+    assert second.returncode == 0, shown
+    table, verdict = shown[shown.index("Record type") :].split("\nComplete: ")
+    # The verdict is wrapped to 80 columns in a log too.
+    assert "nothing had changed, so no row was written" in " ".join(verdict.split())
+    rows = [line.split() for line in table.splitlines()[1:]]
+    assert sorted(row[0] for row in rows) == sorted(CATALOG.names)
+    assert {row[4] for row in rows} == {"0"}, "the column Written"
+
+
+def test_a_demo_is_large_enough_to_be_worth_looking_at() -> None:
+    assert inspect.signature(demo).parameters["records"].default >= 20_000
+
+
+def _start(directory: Path, log: str, *, records: int) -> subprocess.Popen[bytes]:
     with (directory / log).open("w") as output:
         return subprocess.Popen(
-            [*COMMAND, "--directory", str(directory / "demo")],
+            [str(BIN / "netsuite-pipeline"), "demo", "--records", str(records), "--directory", str(directory / "demo")],
             cwd=PROJECT,
-            env=environment,
+            env=clean_environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -53,14 +77,6 @@ def _some_batch(directory: Path) -> bool:
         return bool(connection.execute("SELECT COUNT(*) FROM wave_batches WHERE status = 'completed'").fetchone()[0])
 
 
-def _processes_of(directory: Path) -> list[str]:
+def _processes_of(directory: Path) -> list[psutil.Process]:
     """Every process that still works in the demo's folder, by its environment or its arguments."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            text = " ".join(process.cmdline()) + " ".join(process.environ().values())
-        except psutil.Error:
-            continue
-        if str(directory / "demo") in text:
-            found.append(" ".join(process.cmdline())[:200])
-    return found
+    return processes_that(lambda text: str(directory / "demo") in text)

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Literal, Self
 
-_END_SECONDS = 5.0
+_END_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

@@ -250,7 +250,7 @@ def test_m2m_token_endpoint_that_is_down_is_no_wrong_credential(serve, waits, re
 
 
 def test_m2m_token_request_has_the_clients_timeout(serve, caplog):
-    _, client = serve(Reply(how="silent"), token(), rows({"n": "1"}), netsuite_auth="m2m", netsuite_timeout=0.2)
+    _, client = serve(Reply(how="silent"), token(), rows({"n": "1"}), netsuite_auth="m2m", netsuite_timeout=2.0)
     assert client.query("SELECT 1 FROM customer").items[0]["n"] == "1"
     assert "ReadTimeout" in caplog.text
 

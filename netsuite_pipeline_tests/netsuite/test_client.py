@@ -3,6 +3,7 @@
 import gzip
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -24,6 +25,7 @@ from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.settings import SettingsError
 from netsuite_pipeline_tests.netsuite.conftest import SECRETS
 from netsuite_pipeline_tests.netsuite.scripted_server import Reply, fault, rows
+from netsuite_pipeline_tests.waiting import wait_for
 
 SQL = "SELECT customer.id AS refid FROM customer"
 REFUSED = fault(401, "INVALID_LOGIN")
@@ -97,9 +99,11 @@ def test_a_lasting_fault_ends_after_five_attempts_with_its_category(serve, waits
 @pytest.mark.parametrize("how", ["silent", "trickle"])
 def test_an_answer_that_does_not_arrive_in_time_is_tried_again(serve, how):
     late = Reply(body=rows({"refid": "late"}).body, how=how)
-    server, client = serve(late, rows({"refid": "7"}), netsuite_timeout=0.2)
-    assert client.query(SQL).items[0]["refid"] == "7"
-    assert len(server.seen) == 2
+    _, client = serve(late, rows({"refid": "7"}), netsuite_timeout=1.0)
+    page = client.query(SQL)
+    assert page.items[0]["refid"] == "7"
+    # On a busy machine the answer to the second attempt may be late too.
+    assert page.attempts > 1
 
 
 def test_an_endless_silence_is_a_timeout(serve, waits):
@@ -201,7 +205,7 @@ def test_the_first_request_goes_alone_until_an_answer_proves_the_credentials(ser
     server.gate = threading.Event()
     with ThreadPoolExecutor(4) as threads:
         futures = [threads.submit(client.query, SQL) for _ in range(4)]
-        _until(lambda: len(server.seen) == 1)
+        wait_for(lambda: len(server.seen) == 1, what="the first request", every=0.01)
         assert server.most_at_once == 1
         server.gate.set()
         for future in futures:
@@ -216,7 +220,7 @@ def test_a_rejected_query_proves_the_credentials_too(serve):
     server.gate = threading.Event()
     with ThreadPoolExecutor(2) as threads:
         futures = [threads.submit(client.query, SQL) for _ in range(2)]
-        _until(lambda: server.most_at_once == 2)
+        wait_for(lambda: server.most_at_once == 2, what="both requests", every=0.01)
         server.gate.set()
         for future in futures:
             future.result()
@@ -228,20 +232,21 @@ def test_never_more_requests_in_flight_than_the_concurrency(serve):
     server.gate = threading.Event()
     with ThreadPoolExecutor(12) as threads:
         futures = [threads.submit(client.query, SQL) for _ in range(12)]
-        _until(lambda: server.most_at_once == 3)
+        wait_for(lambda: server.most_at_once == 3, what="three requests", every=0.01)
         server.gate.set()
         for future in futures:
             future.result()
     assert (server.most_at_once, len(server.seen)) == (3, 13)
 
 
-def test_waiting_for_a_slot_is_no_timeout(serve, waits):
-    slow = Reply(body=b'{"items":[]}        ', how="trickle")
-    _, client = serve(rows(), slow, netsuite_concurrency=1, netsuite_timeout=1.0)
+def test_waiting_for_a_slot_is_no_timeout(serve, waits, monkeypatch):
+    server, client = serve(rows(), netsuite_concurrency=1, netsuite_timeout=2.5)
     client.query(SQL)
-    # 0.4 s each, one after the other: the last one waits longer for its slot than an answer may take.
-    with ThreadPoolExecutor(4) as threads:
-        for future in [threads.submit(client.query, SQL) for _ in range(4)]:
+    answer = server.answer
+    # 0.7 s each, one after the other: the last one waits longer for its slot than an answer may take.
+    monkeypatch.setattr(server, "answer", lambda seen: time.sleep(0.7) or answer(seen))
+    with ThreadPoolExecutor(5) as threads:
+        for future in [threads.submit(client.query, SQL) for _ in range(5)]:
             future.result()
     assert waits == []
 
@@ -302,12 +307,3 @@ def test_a_proxy_of_the_environment_is_not_used_for_a_server_on_this_machine(ser
 def test_every_error_of_the_client_is_a_netsuite_error():
     kinds = [AuthenticationFailed, QueryCancelled, QueryRejected, RateLimited, RecordTypeUnavailable, TimedOut]
     assert all(issubclass(kind, NetSuiteError) for kind in [*kinds, Unavailable])
-
-
-def _until(condition) -> None:
-    deadline = threading.Event()
-    for _ in range(500):
-        if condition():
-            return
-        deadline.wait(0.01)
-    raise AssertionError("it did not come to that within five seconds")

@@ -1,6 +1,5 @@
-"""Batches read ahead: complete or failed, in order, in bounded memory, while the data changes underneath."""
+"""Streams of batches: each complete or failed, in order, while the data changes underneath."""
 
-import threading
 from collections import Counter
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from netsuite_pipeline.netsuite.errors import (
     AuthenticationFailed,
     IncompleteRead,
-    QueryCancelled,
     QueryRejected,
     RecordTypeUnavailable,
     TimedOut,
@@ -21,27 +19,12 @@ from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.transform.batch import FailedBatch, TransformedBatch
 from netsuite_pipeline.transform.rejection import RejectReason
 from netsuite_pipeline_tests.netsuite.sqlite_account import LINE, THING
-
-
-def batches(first: int, last: int, size: int) -> list[BatchRange]:
-    return [BatchRange(start, min(start + size - 1, last)) for start in range(first, last + 1, size)]
-
-
-def is_page(sql: str) -> bool:
-    return "ORDER BY" in sql
-
-
-def is_count(sql: str) -> bool:
-    return "COUNT(CASE" in sql
+from netsuite_pipeline_tests.netsuite.streams import batches, is_count, is_page, loaded, pages_of
+from netsuite_pipeline_tests.waiting import wait_for
 
 
 def only(account, batch: BatchRange, record_type=THING) -> TransformedBatch | FailedBatch:
     (result,) = stream_batches(account, record_type, [batch], workers=1)
-    return result
-
-
-def loaded(result: TransformedBatch | FailedBatch) -> TransformedBatch:
-    assert isinstance(result, TransformedBatch), result
     return result
 
 
@@ -79,13 +62,13 @@ def test_a_batch_that_outgrew_a_page_is_read_to_its_end(account_of, count):
 def test_a_full_last_page_is_followed_until_an_empty_one(account_of):
     account = account_of(range(2000))
     only(account, BatchRange(0, 10_000))
-    assert sum(map(is_page, account.queries)) == 3
+    assert pages_of(account) == 3
 
 
 def test_a_short_page_with_every_counted_row_is_the_end(account_of):
     account = account_of(range(700))
     only(account, BatchRange(0, 10_000))
-    assert sum(map(is_page, account.queries)) == 1
+    assert pages_of(account) == 1
 
 
 def test_pages_end_within_the_lines_of_one_transaction(account_of):
@@ -173,7 +156,7 @@ def test_a_page_that_never_advances_is_asked_for_twice_at_most(account_of):
 
     account.tamper = repeat
     assert isinstance(only(account, BatchRange(0, 5000)), FailedBatch)
-    assert sum(map(is_page, account.queries)) == 2
+    assert pages_of(account) == 2
 
 
 @pytest.mark.parametrize("lost", ["0", "500", "998", "999", "1000", "1499"])
@@ -257,7 +240,7 @@ def test_a_refusal_that_meets_every_batch_fails_all_without_asking_again(account
     failed = [result for result in results if isinstance(result, FailedBatch)]
     assert len(failed) == len(results) == 100
     outcomes = {(result.category, result.reason) for result in failed}
-    assert outcomes == {(FailureCategory.PERMANENT_ERROR, "not for you")}
+    assert outcomes == {(kind.category, "not for you")}
     assert len(asked) <= 4
 
 
@@ -266,52 +249,6 @@ def test_batches_before_the_refusal_are_delivered(account_of):
     account.before = fail_on(lambda sql: is_page(sql) and "BETWEEN 50 " in sql, RecordTypeUnavailable)
     results = list(stream_batches(account, THING, batches(0, 99, 10), workers=1))
     assert [type(result) for result in results] == [TransformedBatch] * 5 + [FailedBatch] * 5
-
-
-def test_reading_ahead_is_bounded(account_of):
-    account = account_of(range(1000))
-    stream = stream_batches(account, THING, batches(0, 999, 10), workers=3)
-    next(stream)
-    settle(account)
-    assert sum(map(is_page, account.queries)) <= 4
-    next(stream)
-    settle(account)
-    assert sum(map(is_page, account.queries)) <= 5
-    stream.close()
-
-
-def test_closing_early_ends_every_thread_and_asks_for_nothing_more(account_of):
-    account = account_of(range(1000))
-    stream = stream_batches(account, THING, batches(0, 999, 10), workers=3)
-    next(stream)
-    stream.close()
-    asked = len(account.queries)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("read thing")]
-    settle(account)
-    assert len(account.queries) == asked
-
-
-def test_closing_early_wakes_a_query_that_waits_for_its_next_attempt(account_of):
-    account = account_of(range(100))
-    woken: list[bool] = []
-
-    class Patient:
-        def query(self, sql, *, cancelled=None):
-            if is_page(sql) and "BETWEEN 0 AND" not in sql:
-                woken.append(cancelled.wait(5))
-                raise QueryCancelled("closed")
-            return account.query(sql)
-
-    stream = stream_batches(Patient(), THING, batches(0, 99, 10), workers=3)
-    next(stream)
-    stream.close()
-    assert woken
-    assert all(woken)
-
-
-def test_threads_end_when_the_stream_does(account_of):
-    list(stream_batches(account_of(range(10)), THING, batches(0, 9, 5), workers=3))
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("read thing")]
 
 
 def test_a_defect_costs_its_batch_and_names_itself(account_of):
@@ -354,20 +291,6 @@ def wait_for_the_count(account):
 
     def before(sql):
         if is_page(sql):
-            settle(account, until=lambda: any(map(is_count, account.queries)))
+            wait_for(lambda: any(map(is_count, account.queries)), what="the count", every=0.01)
 
     return before
-
-
-def settle(account, until=None):
-    """Waits until the account is asked nothing more, or until the condition holds."""
-    pause = threading.Event()
-    quiet, asked = 0, -1
-    for _ in range(300):
-        if until is not None and until():
-            return
-        quiet = quiet + 1 if len(account.queries) == asked else 0
-        if until is None and quiet > 8:
-            return
-        asked = len(account.queries)
-        pause.wait(0.01)

@@ -18,7 +18,7 @@ class Caller:
     """Raw HTTP against one sandbox."""
 
     sandbox: SandboxServer
-    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=10))
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60))
 
     def signed(self, method: str, url: str, **changes: Any) -> dict[str, str]:
         known = self.sandbox.credentials

@@ -89,7 +89,7 @@ def test_several_processes_may_create_the_same_sqlite_file_at_once(tmp_path: Pat
     for process in processes:
         process.start()
     for process in processes:
-        process.join(30)
+        process.join(180)
     assert [process.exitcode for process in processes] == [0, 0, 0]
     engine = connect(url)
     with read_connection(engine) as connection:
