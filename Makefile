@@ -14,7 +14,7 @@ dev: $(INSTALLED)
 	@$(BIN)/netsuite-pipeline dev
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
