@@ -90,7 +90,9 @@ def _selected(record_type: RecordType, field: Field) -> str:
 
 
 def _column(record_type: RecordType, field: Field) -> str:
-    return field.source if "." in field.source else f"{record_type.source.table}.{field.source}"
+    # Whoever wrote an expression or named a table has said which table is meant.
+    qualified = field.is_expression or "." in field.source
+    return field.source if qualified else f"{record_type.source.table}.{field.source}"
 
 
 def _batch_column(record_type: RecordType) -> str:
@@ -99,7 +101,7 @@ def _batch_column(record_type: RecordType) -> str:
 
 def _source(record_type: RecordType) -> str:
     source = record_type.source
-    return f"{source.table} {source.join}" if source.join else source.table
+    return " ".join(part for part in (source.view, source.table, source.join) if part)
 
 
 def _where(record_type: RecordType, *conditions: str | None) -> str:

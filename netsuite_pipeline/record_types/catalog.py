@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
-from netsuite_pipeline.record_types.model import Field, RecordType
+from netsuite_pipeline.record_types.model import Derived, Field, RecordType
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+# The length of `import_rejects.reason`.
+_REASON_LENGTH = 32
 
 
 class CatalogError(ValueError):
@@ -26,6 +28,8 @@ class Catalog:
         _check_unique(declared)
         for record_type in declared:
             _check_fields(record_type)
+            _check_sources(record_type)
+            _check_rules(record_type)
             self._check_dependencies(record_type)
         _check_shared_tables(declared)
         self._levels = self._compute_levels()
@@ -101,7 +105,7 @@ def _check_unique(declared: list[RecordType]) -> None:
 
 
 def _check_fields(record_type: RecordType) -> None:
-    names = [field.name for field in record_type.source_fields]
+    names = [field.name for field in (*record_type.key, *record_type.value_fields)]
     repeated = {name for name in names if names.count(name) > 1}
     reserved = {"external_id", "row_hash", "record_type", "imported_at", "deleted_at"} & set(names)
     if repeated or reserved:
@@ -116,13 +120,39 @@ def _check_fields(record_type: RecordType) -> None:
         )
 
 
+def _check_sources(record_type: RecordType) -> None:
+    # A misspelt column must not pass for an expression.
+    odd = [field for field in record_type.source_fields if field.is_expression and "(" not in field.source]
+    if odd:
+        raise CatalogError(
+            f"Record type {record_type.name!r}: {odd[0].source!r}, the source of {odd[0].name}, is neither a column"
+            " nor an expression in parentheses."
+        )
+
+
+def _check_rules(record_type: RecordType) -> None:
+    columns = {field.name for field in record_type.source_fields}
+    for rule in record_type.rules:
+        about = rule.field.source if isinstance(rule, Derived) else rule.field
+        if about not in columns:
+            raise CatalogError(
+                f"Record type {record_type.name!r} has a rule about {about!r}, which is no column of it."
+            )
+    for check in record_type.checks:
+        if len(check.reason) > _REASON_LENGTH or not _NAME.fullmatch(check.reason):
+            raise CatalogError(
+                f"Record type {record_type.name!r}: a reason is at most {_REASON_LENGTH} lower-case letters, digits"
+                f" and underscores, unlike {check.reason!r}."
+            )
+
+
 def _check_shared_tables(declared: list[RecordType]) -> None:
     columns: dict[tuple[str, str], tuple[str, Field]] = {}
     keys: dict[str, tuple[Field, ...]] = {}
     for record_type in declared:
         if keys.setdefault(record_type.table, record_type.key) != record_type.key:
             raise CatalogError(f"The types that share table {record_type.table!r} must have the same key.")
-        for field in record_type.fields:
+        for field in record_type.value_fields:
             owner, known = columns.setdefault((record_type.table, field.name), (record_type.name, field))
             if (known.kind, known.length, known.precision, known.scale) != (
                 field.kind,

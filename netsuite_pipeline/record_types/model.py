@@ -1,11 +1,17 @@
-"""The vocabulary of a declaration: Field, Source and RecordType.
+"""The vocabulary of a declaration: Field, Source, the two sorts of rules, and RecordType.
 
 Only data and what follows from it without any input or output belongs here. Queries are built in
-`netsuite.suiteql`, tables in `warehouse.tables`, converters in `transform.rows`.
+`netsuite.suiteql`, tables in `warehouse.tables`, converters in `transform.rows`; rules that several types
+share are in `rules`.
 """
 
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
+
+_COLUMN = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?", re.ASCII)
 
 
 class Kind(StrEnum):
@@ -25,9 +31,9 @@ class Field:
     """One column: where it comes from and what it holds.
 
     `name` is the column of the target table and the key of the row NetSuite answers (the query aliases
-    it). `source` is the SuiteQL column; without a dot it belongs to the record type's own table.
-    `length` counts characters (None: TEXT without a limit). `references` names the record type whose
-    `refid` this column holds.
+    it). `source` is the SuiteQL column, which belongs to the record type's own table if it has no dot, or a
+    SuiteQL expression whose columns are all qualified. `length` counts characters (None: TEXT without a limit).
+    `references` names the record type whose `refid` this column holds.
     """
 
     name: str
@@ -38,6 +44,11 @@ class Field:
     scale: int | None = None
     references: str | None = None
     nullable: bool = True
+
+    @property
+    def is_expression(self) -> bool:
+        """Whether `source` is more than the name of a column."""
+        return _COLUMN.fullmatch(self.source) is None
 
 
 def integer(name: str, source: str | None = None, *, nullable: bool = True) -> Field:
@@ -57,8 +68,13 @@ def text(name: str, length: int | None, source: str | None = None) -> Field:
 
 
 def decimal(name: str, source: str | None = None, *, precision: int = 24, scale: int = 8) -> Field:
-    """An exact number. 24 digits with 8 decimals hold every money amount, rate and quantity of NetSuite's."""
+    """An exact number. 24 digits with 8 decimals hold every money amount of NetSuite's."""
     return Field(name=name, source=source or name, kind=Kind.DECIMAL, precision=precision, scale=scale)
+
+
+def quotient(name: str, source: str | None = None) -> Field:
+    """An exact number that NetSuite computes by division, such as a rate, a percentage or units: many decimals."""
+    return decimal(name, source, precision=38, scale=20)
 
 
 def flag(name: str, source: str | None = None) -> Field:
@@ -80,15 +96,47 @@ def moment(name: str, source: str | None = None) -> Field:
 class Source:
     """Where the rows come from: a SuiteQL table, an optional join and an optional filter.
 
-    `where` and `join` are SuiteQL text with qualified columns. `modified` is the column that moves when a
-    record changes, None where the account keeps none.
+    `where` and `join` are SuiteQL text with qualified columns. `view` is a sub-select in parentheses that takes
+    the place of a table that NetSuite does not have; `table` is then its alias. `modified` is the column that
+    moves when a record changes, None where the account keeps none.
     """
 
     table: str
+    view: str | None = None
     where: str | None = None
     join: str | None = None
     modified: str | None = "lastmodifieddate"
 
+
+# The typed values of a row, by column.
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived:
+    """A rule that adds a column, computed from the others; they stay as NetSuite sent them.
+
+    `field.source` names the column it is computed from. `compute` is pure and gives a value that the column
+    holds, or None.
+    """
+
+    field: Field
+    compute: Callable[[Values], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A rule that rejects rows. `complaint` is pure: a sentence says what is wrong, None that nothing is.
+
+    `reason` is what `import_rejects` files the row under, `field` the column it is about.
+    """
+
+    reason: str
+    field: str
+    complaint: Callable[[Values], str | None]
+
+
+Rule = Derived | Check
 
 SINGLE_KEY = (integer("refid", "id", nullable=False),)
 
@@ -98,7 +146,8 @@ class RecordType:
     """One importable type. Query, target table, asset, partitions, job and lineage all follow from it.
 
     `id` is the record type id of the coordination tables. `key` is the natural key; its first column is the
-    one whose ranges are batches (for lines: the transaction). `fields` are the remaining columns.
+    one whose ranges are batches (for lines: the transaction). `fields` are the other columns of NetSuite's;
+    `rules` see the typed row, add columns and reject.
     """
 
     name: str
@@ -108,6 +157,7 @@ class RecordType:
     fields: tuple[Field, ...]
     depends_on: tuple[str, ...] = ()
     key: tuple[Field, ...] = field(default=SINGLE_KEY)
+    rules: tuple[Rule, ...] = ()
 
     @property
     def batch_field(self) -> Field:
@@ -118,6 +168,16 @@ class RecordType:
     def source_fields(self) -> tuple[Field, ...]:
         """Every column that is asked of NetSuite, key first."""
         return self.key + self.fields
+
+    @property
+    def value_fields(self) -> tuple[Field, ...]:
+        """Every column beside the key: those of NetSuite's, then the derived ones."""
+        return self.fields + tuple(rule.field for rule in self.rules if isinstance(rule, Derived))
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """The rules that reject rows."""
+        return tuple(rule for rule in self.rules if isinstance(rule, Check))
 
     @property
     def label(self) -> str:

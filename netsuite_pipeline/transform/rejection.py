@@ -10,7 +10,7 @@ from typing import Any
 
 
 class RejectReason(StrEnum):
-    """The reason codes of `import_rejects`."""
+    """The reason codes of `import_rejects`. A record type's own checks bring theirs with them."""
 
     MISSING_KEY = "missing_key"
     OUTSIDE_BATCH = "outside_batch"
@@ -30,11 +30,12 @@ class RejectReason(StrEnum):
 class Rejection:
     """One row that is recorded instead of loaded.
 
-    `key` is the natural key where the row has one. `payload` is the row as NetSuite sent it. `error_code` is
-    the database's code when the database refused the row.
+    `reason` is a RejectReason or the reason of a record type's own check. `key` is the natural key where the row
+    has one. `payload` is the row as NetSuite sent it. `error_code` is the database's code when the database
+    refused the row.
     """
 
-    reason: RejectReason
+    reason: str
     detail: str
     payload: Mapping[str, Any]
     key: tuple[int, ...] | None = None

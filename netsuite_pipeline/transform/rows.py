@@ -1,16 +1,16 @@
 """NetSuite row -> Row or Rejection, compiled once per record type.
 
-Required columns come first (`refid`, `external_id`), then the declared ones; every row of a type has the same
-columns in the same order. Single values are converted in `transform.values`.
+Required columns come first (`refid`, `external_id`), then the declared and the derived ones; every row of a type
+has the same columns in the same order. Single values are converted in `transform.values`, rules see them typed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
 from netsuite_pipeline.record_types.batch import BatchRange
-from netsuite_pipeline.record_types.model import RecordType
+from netsuite_pipeline.record_types.model import Derived, RecordType
 from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.transform.rejection import ConversionError, Rejection, RejectReason
 from netsuite_pipeline.transform.values import converter_for
@@ -19,9 +19,9 @@ _HASH_BYTES = 16
 
 
 def columns_of(record_type: RecordType) -> tuple[str, ...]:
-    """The imported columns in the order of `Row.values`: key, external_id, fields. All of them are hashed."""
+    """The imported columns in the order of `Row.values`: key, external_id, fields, derived. All are hashed."""
     keys = tuple(field.name for field in record_type.key)
-    return (*keys, "external_id", *(field.name for field in record_type.fields))
+    return (*keys, "external_id", *(field.name for field in record_type.value_fields))
 
 
 class RowTransformer:
@@ -30,6 +30,9 @@ class RowTransformer:
     def __init__(self, record_type: RecordType) -> None:
         self._keys = [(field.name, converter_for(field)) for field in record_type.key]
         self._fields = [(field.name, converter_for(field)) for field in record_type.fields]
+        self._checks = record_type.checks
+        self._derived = [rule.compute for rule in record_type.rules if isinstance(rule, Derived)]
+        self._names = tuple(field.name for field in record_type.source_fields)
         # NetSuite adds `links` to every row; it is no column.
         self._known = frozenset(field.name for field in record_type.source_fields) | {"links"}
 
@@ -46,7 +49,7 @@ class RowTransformer:
         try:
             key = self._key(row)
             self._check(key, row, within)
-            values = (*key, ":".join(map(str, key)), *self._values(row))
+            values = (*key, ":".join(map(str, key)), *self._values(key, row))
         except _RowError as error:
             return error.rejection(sent, key=key)
         return Row(key, values, hash_values(values))
@@ -67,11 +70,19 @@ class RowTransformer:
             key.append(_converted(name, convert, value))
         return tuple(key)
 
-    def _values(self, row: Mapping[str, Any]) -> Iterable[Any]:
+    def _values(self, key: tuple[int, ...], row: Mapping[str, Any]) -> list[Any]:
         get = row.get
-        for name, convert in self._fields:
-            value = get(name)
-            yield None if value is None else _converted(name, convert, value)
+        converted = [
+            None if (value := get(name)) is None else _converted(name, convert, value) for name, convert in self._fields
+        ]
+        if self._checks or self._derived:
+            typed = dict(zip(self._names, (*key, *converted), strict=True))
+            for check in self._checks:
+                complaint = check.complaint(typed)
+                if complaint is not None:
+                    raise _RowError(check.field, check.reason, complaint)
+            converted += [compute(typed) for compute in self._derived]
+        return converted
 
 
 def hash_values(values: tuple[Any, ...]) -> bytes:
@@ -108,7 +119,7 @@ def _converted(name: str, convert: Any, value: Any) -> Any:
 
 
 class _RowError(Exception):
-    def __init__(self, field: str, reason: RejectReason, detail: str) -> None:
+    def __init__(self, field: str, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.field, self.reason, self.detail = field, reason, detail
 

@@ -96,7 +96,7 @@ def _spans(ranges: Sequence[BatchRange]) -> Iterator[BatchRange]:
 def _frame(record_type: RecordType, names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
     import pandas as pd
 
-    kinds = {field.name: _dtype(field) for field in record_type.source_fields}
+    kinds = {field.name: _dtype(field) for field in (*record_type.key, *record_type.value_fields)}
     values = list(zip(*rows, strict=True)) if rows else [() for _ in names]
     return pd.DataFrame(
         {

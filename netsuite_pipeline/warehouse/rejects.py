@@ -108,7 +108,7 @@ def _reject_row(rejection: Rejection, context: RejectContext) -> dict[str, Any]:
         "key_first": key[0] if key and key[0] in context.range else context.range.first,
         "batch_first": context.range.first,
         "batch_last": context.range.last,
-        "reason": rejection.reason.value,
+        "reason": str(rejection.reason),
         "field": _encodable(rejection.field)[:_FIELD_CHARACTERS] if rejection.field else None,
         "detail": _encodable(rejection.detail)[:_DETAIL_CHARACTERS],
         # A range looks for anything but an int by walking all of it.

@@ -3,9 +3,21 @@
 import pytest
 
 from netsuite_pipeline.record_types import CATALOG
-from netsuite_pipeline.record_types.model import Kind, RecordType, Source, date, decimal, flag, integer, moment
+from netsuite_pipeline.record_types.model import (
+    Check,
+    Kind,
+    RecordType,
+    Source,
+    date,
+    decimal,
+    flag,
+    integer,
+    moment,
+    quotient,
+)
 from netsuite_pipeline.record_types.model import reference as reference_field
 from netsuite_pipeline.record_types.model import text as text_field
+from netsuite_pipeline.record_types.rules import enum
 
 
 @pytest.mark.parametrize(
@@ -15,6 +27,7 @@ from netsuite_pipeline.record_types.model import text as text_field
         (reference_field("parent"), Kind.REFERENCE),
         (text_field("t", 5), Kind.TEXT),
         (decimal("x"), Kind.DECIMAL),
+        (quotient("x"), Kind.DECIMAL),
         (flag("f"), Kind.BOOLEAN),
         (date("d"), Kind.DATE),
         (moment("m"), Kind.DATETIME),
@@ -33,6 +46,27 @@ def test_a_reference_is_named_after_its_last_part():
 
 def test_a_column_may_have_another_name_than_its_source():
     assert (text_field("title", 5, "altname").name, text_field("title", 5, "altname").source) == ("title", "altname")
+
+
+@pytest.mark.parametrize("source", ["id", "altName", "mainline.location", "customer.custentity_1"])
+def test_a_column_is_no_expression(source):
+    assert not text_field("t", 5, source).is_expression
+
+
+@pytest.mark.parametrize("source", ["NVL(a, b)", "BUILTIN.DF(job.status)", "(SELECT MIN(r.id) FROM r)", "a b", "a.b.c"])
+def test_anything_else_is_an_expression(source):
+    assert text_field("t", 5, source).is_expression
+
+
+def test_derived_columns_follow_those_of_netsuite_and_are_not_asked_for():
+    shade = enum("colour", {"r": "red"}, name="shade")
+    check = Check(reason="odd", field="colour", complaint=lambda values: None)
+    record_type = RecordType(
+        name="a", id=1, table="t", source=Source(table="s"), fields=(text_field("colour", 1),), rules=(check, shade)
+    )
+    assert [field.name for field in record_type.source_fields] == ["refid", "colour"]
+    assert [field.name for field in record_type.value_fields] == ["colour", "shade"]
+    assert record_type.checks == (check,)
 
 
 def test_a_record_type_is_keyed_by_its_id_unless_declared_otherwise():
