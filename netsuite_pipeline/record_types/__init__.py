@@ -4,21 +4,29 @@ To add a type, declare it beside its kin and list it in CATALOG; nothing else ha
 """
 
 from netsuite_pipeline.record_types.catalog import Catalog
-from netsuite_pipeline.record_types.entities import CUSTOMER
-from netsuite_pipeline.record_types.items import INVENTORY_ITEM, ITEM
+from netsuite_pipeline.record_types.entities import CUSTOMER, EMPLOYEE, VENDOR
+from netsuite_pipeline.record_types.items import ITEM_TYPES
+from netsuite_pipeline.record_types.lines import TRANSACTION_LINE
 from netsuite_pipeline.record_types.organisation import LOCATION, PRICE_LEVEL, SUBSIDIARY
-from netsuite_pipeline.record_types.transactions import OPPORTUNITY, SALES_ORDER, TRANSACTION_LINE
+from netsuite_pipeline.record_types.projects import CHARGE, CHARGE_TYPE, PROJECT
+from netsuite_pipeline.record_types.transactions import INVOICE, ITEM_FULFILLMENT, OPPORTUNITY, SALES_ORDER
 
 CATALOG = Catalog(
     (
         SUBSIDIARY,
         LOCATION,
         PRICE_LEVEL,
+        CHARGE_TYPE,
         CUSTOMER,
-        INVENTORY_ITEM,
-        ITEM,
+        VENDOR,
+        EMPLOYEE,
+        *ITEM_TYPES,
+        PROJECT,
         OPPORTUNITY,
         TRANSACTION_LINE,
+        ITEM_FULFILLMENT,
         SALES_ORDER,
+        INVOICE,
+        CHARGE,
     )
 )

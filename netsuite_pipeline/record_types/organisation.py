@@ -1,28 +1,49 @@
 """Declarations of the company's own structure: subsidiaries, locations and price levels.
 
-Columns after the field research of NetSuite's subsidiary, location and pricelevel tables; any of the
-three may be absent from an account (OneWorld, Multi-Location Inventory, Multiple Prices).
+Any of the three may be absent from an account (OneWorld, Multi-Location Inventory, Multiple Prices).
 """
 
-from netsuite_pipeline.record_types.model import RecordType, Source, decimal, flag, moment, reference, text
+from netsuite_pipeline.record_types.ids import IDS
+from netsuite_pipeline.record_types.model import RecordType, Source, decimal, flag, moment, quotient, reference, text
 
 SUBSIDIARY = RecordType(
     name="subsidiary",
-    id=-117,
+    id=IDS["subsidiary"],
     table="subsidiaries",
     source=Source(table="subsidiary"),
     fields=(
         text("name", 255),
         text("fullname", 1000),
         text("legalname", 255),
-        reference("parent", "subsidiary"),
-        reference("currency"),
+        text("externalid", 255),
+        text("edition", 32),
         text("country", 64),
         text("state", 64),
+        text("dropdownstate", 64),
         text("email", 255),
+        text("fax", 64),
         text("url", 255),
+        text("federalidnumber", 64),
+        text("state1taxnumber", 64),
+        text("tranprefix", 64),
         text("languagelocale", 32),
+        reference("parent", "subsidiary"),
+        reference("currency"),
+        reference("fiscalcalendar"),
+        reference("mainaddress"),
+        reference("returnaddress"),
+        reference("shippingaddress"),
+        reference("representingcustomer"),
+        reference("representingvendor"),
+        decimal("purchaseorderamount"),
+        decimal("purchaseorderquantity"),
+        decimal("purchaseorderquantitydiff"),
+        decimal("receiptamount"),
+        decimal("receiptquantity"),
+        decimal("receiptquantitydiff"),
         flag("iselimination"),
+        flag("glimpactlocking"),
+        flag("showsubsidiaryname"),
         flag("isinactive"),
         moment("lastmodifieddate"),
     ),
@@ -30,20 +51,27 @@ SUBSIDIARY = RecordType(
 
 LOCATION = RecordType(
     name="location",
-    id=-103,
+    id=IDS["location"],
     table="locations",
     source=Source(table="location"),
     fields=(
         text("name", 255),
         text("fullname", 1000),
-        reference("parent", "location"),
+        text("externalid", 255),
         # NetSuite keeps a location's subsidiaries as comma-joined ids, hence text and no reference.
         text("subsidiary", 1000),
         text("tranprefix", 64),
+        reference("parent", "location"),
+        reference("locationtype"),
+        reference("mainaddress"),
+        reference("returnaddress"),
         decimal("latitude", precision=18, scale=12),
         decimal("longitude", precision=18, scale=12),
-        reference("mainaddress"),
+        decimal("defaultallocationpriority"),
+        flag("includechildren"),
+        flag("includeinsupplyplanning"),
         flag("makeinventoryavailable"),
+        flag("makeinventoryavailablestore"),
         flag("usebins"),
         flag("isinactive"),
         moment("lastmodifieddate"),
@@ -52,13 +80,15 @@ LOCATION = RecordType(
 
 PRICE_LEVEL = RecordType(
     name="price_level",
-    id=-186,
+    id=IDS["price_level"],
     table="price_levels",
     source=Source(table="pricelevel"),
     fields=(
         text("name", 255),
-        decimal("discountpct"),
+        text("externalid", 255),
+        quotient("discountpct"),
         flag("isonline"),
+        flag("updateexistingprices"),
         flag("isinactive"),
         moment("lastmodifieddate"),
     ),

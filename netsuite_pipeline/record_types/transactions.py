@@ -1,9 +1,14 @@
-"""Declarations of transactions and their lines.
+"""Declarations of transactions: opportunities, sales orders, invoices and item fulfillments. Lines are in `lines`.
 
-NetSuite has one `transaction` table filtered by type; subsidiary, location, department and class are not on
-the header but on its main line. Lines are keyed by (transaction, id): `id` starts again in each transaction.
+NetSuite has one `transaction` table filtered by type; subsidiary, location, department, class and what a transaction
+was created from are not on the header but on its main line. Days open and overdue are left out: they change by
+themselves every day, which would make every transaction a changed one.
 """
 
+from collections.abc import Mapping
+
+from netsuite_pipeline.record_types.ids import IDS
+from netsuite_pipeline.record_types.items import ITEM_TYPES
 from netsuite_pipeline.record_types.model import (
     Field,
     RecordType,
@@ -11,134 +16,218 @@ from netsuite_pipeline.record_types.model import (
     date,
     decimal,
     flag,
-    integer,
     moment,
+    quotient,
     reference,
     text,
 )
+from netsuite_pipeline.record_types.rules import enum
 
 # Record type -> transaction.type. Lines are imported for exactly these.
-TYPE_CODES = {"opportunity": "Opprtnty", "sales_order": "SalesOrd"}
+TYPE_CODES = {
+    "opportunity": "Opprtnty",
+    "sales_order": "SalesOrd",
+    "invoice": "CustInvc",
+    "item_fulfillment": "ItemShip",
+}
+
+# What the letter in `status` means: the same one means something else in each type.
+OPPORTUNITY_STATUSES = {
+    "A": "in_progress",
+    "B": "issued_estimate",
+    "C": "closed_won",
+    "D": "closed_lost",
+}
+SALES_ORDER_STATUSES = {
+    "A": "pending_approval",
+    "B": "pending_fulfillment",
+    "C": "cancelled",
+    "D": "partially_fulfilled",
+    "E": "pending_billing_partially_fulfilled",
+    "F": "pending_billing",
+    "G": "billed",
+    "H": "closed",
+}
+INVOICE_STATUSES = {
+    "A": "open",
+    "B": "paid",
+    "D": "pending_approval",
+    "E": "rejected",
+    "V": "voided",
+}
+SHIP_STATUSES = {
+    "A": "picked",
+    "B": "packed",
+    "C": "shipped",
+}
 
 _MAIN_LINE = "LEFT JOIN transactionline mainline ON mainline.transaction = transaction.id AND mainline.mainline = 'T'"
 
+# What every type has.
+_HEADER = (
+    text("tranid", 255),
+    text("transactionnumber", 255),
+    text("trandisplayname", 255),
+    text("typebaseddocumentnumber", 255),
+    text("externalid", 255),
+    text("otherrefnum", 255),
+    text("memo", 4000),
+    # One letter, whose meaning is in `status_name` or `ship_status`.
+    text("status", 32),
+    text("source", 64),
+    text("email", 1000),
+    reference("entity", "customer"),
+    reference("employee"),
+    reference("partner"),
+    reference("currency"),
+    reference("postingperiod"),
+    reference("customform"),
+    reference("createdby"),
+    reference("lastmodifiedby"),
+    reference("mainline.subsidiary", "subsidiary"),
+    reference("mainline.location", "location"),
+    reference("mainline.department"),
+    reference("mainline.class"),
+    reference("mainline.createdfrom"),
+    quotient("exchangerate"),
+    decimal("foreigntotal"),
+    flag("posting"),
+    # `void` says that NetSuite's own voiding made it, `voided` that it was voided.
+    flag("void"),
+    flag("voided"),
+    flag("memorized"),
+    flag("tobeemailed"),
+    flag("tobefaxed"),
+    flag("tobeprinted"),
+    date("trandate"),
+    date("closedate"),
+    moment("createddate"),
+    moment("lastmodifieddate"),
+)
 
-def _header(
-    name: str, *, record_type_id: int, table: str, depends_on: tuple[str, ...], fields: tuple[Field, ...]
+# What is sold and billed has beside that.
+_SALE = (
+    text("nexus", 64),
+    reference("terms"),
+    reference("opportunity", "opportunity"),
+    reference("leadsource"),
+    reference("billingaddress"),
+    reference("shippingaddress"),
+    decimal("estgrossprofit"),
+    quotient("estgrossprofitpercent"),
+    decimal("totalcostestimate"),
+    decimal("altsalestotal"),
+    decimal("netaltsalestotal"),
+    flag("shipcomplete"),
+    flag("paymenthold"),
+    flag("userevenuearrangement"),
+    date("startdate"),
+    date("enddate"),
+    date("shipdate"),
+    date("actualshipdate"),
+)
+
+
+def _transaction(
+    name: str,
+    *,
+    table: str,
+    depends_on: tuple[str, ...],
+    statuses: Mapping[str, str],
+    fields: tuple[Field, ...],
+    status_column: str = "status_name",
 ) -> RecordType:
-    shared = (
-        text("tranid", 255),
-        text("transactionnumber", 255),
-        text("externalid", 255),
-        text("memo", 4000),
-        # One letter whose meaning depends on the type, e.g. B is 'Pending Fulfillment' on a sales order.
-        text("status", 32),
-        reference("entity", "customer"),
-        reference("employee"),
-        reference("currency"),
-        decimal("exchangerate"),
-        decimal("foreigntotal"),
-        reference("mainline.subsidiary", "subsidiary"),
-        reference("mainline.location", "location"),
-        reference("mainline.department"),
-        reference("mainline.class"),
-        date("trandate"),
-        date("closedate"),
-        moment("createddate"),
-        moment("lastmodifieddate"),
-    )
     return RecordType(
         name=name,
-        id=record_type_id,
+        id=IDS[name],
         table=table,
         source=Source(table="transaction", join=_MAIN_LINE, where=f"transaction.type = '{TYPE_CODES[name]}'"),
         depends_on=depends_on,
-        fields=shared + fields,
+        fields=_HEADER + fields,
+        rules=(enum("status", statuses, name=status_column),),
     )
 
 
-OPPORTUNITY = _header(
+OPPORTUNITY = _transaction(
     "opportunity",
-    record_type_id=-31,
     table="opportunities",
     depends_on=("customer", "subsidiary", "location"),
+    statuses=OPPORTUNITY_STATUSES,
     fields=(
         text("title", 255),
-        decimal("probability"),
-        decimal("projectedtotal"),
-        decimal("weightedtotal"),
+        text("actionitem", 1000),
         reference("entitystatus"),
         reference("leadsource"),
+        reference("salesreadiness"),
+        reference("winlossreason"),
+        reference("buyingreason"),
+        reference("buyingtimeframe"),
+        quotient("probability"),
+        decimal("projectedtotal"),
+        decimal("rangelow"),
+        decimal("rangehigh"),
+        quotient("weightedtotal"),
+        decimal("estimatedbudget"),
+        flag("isbudgetapproved"),
+        flag("includeinforecast"),
         date("expectedclosedate"),
     ),
 )
 
-SALES_ORDER = _header(
+SALES_ORDER = _transaction(
     "sales_order",
-    record_type_id=-19,
     table="sales_orders",
     depends_on=("customer", "subsidiary", "location", "opportunity", "transaction_line"),
+    statuses=SALES_ORDER_STATUSES,
     fields=(
-        text("otherrefnum", 255),
-        reference("terms"),
-        reference("opportunity", "opportunity"),
-        decimal("estgrossprofit"),
-        decimal("totalcostestimate"),
-        date("shipdate"),
-        date("startdate"),
-        date("enddate"),
-        flag("shipcomplete"),
-        flag("voided"),
+        *_SALE,
+        flag("ordpicked"),
+        flag("printedpickingticket"),
+        flag("visibletocustomer"),
+        date("nextbilldate"),
+        date("expectedclosedate"),
     ),
 )
 
-_LINE_TYPES = ", ".join(f"'{code}'" for code in TYPE_CODES.values())
-
-TRANSACTION_LINE = RecordType(
-    name="transaction_line",
-    id=-1020,
-    table="transaction_lines",
-    source=Source(
-        table="transactionline",
-        join="INNER JOIN transaction ON transaction.id = transactionline.transaction",
-        where=f"transaction.type IN ({_LINE_TYPES})",
-        modified="linelastmodifieddate",
+INVOICE = _transaction(
+    "invoice",
+    table="invoices",
+    depends_on=(
+        "customer",
+        "subsidiary",
+        "location",
+        "opportunity",
+        "transaction_line",
+        *(item.name for item in ITEM_TYPES),
     ),
-    key=(
-        integer("transaction_id", "transactionline.transaction", nullable=False),
-        integer("refid", "transactionline.id", nullable=False),
-    ),
-    depends_on=("subsidiary", "location", "price_level", "item", "inventory_item"),
+    statuses=INVOICE_STATUSES,
     fields=(
-        integer("uniquekey"),
-        integer("linesequencenumber"),
-        flag("mainline"),
-        flag("taxline"),
-        flag("iscogs"),
-        flag("isclosed"),
-        flag("isbillable"),
-        flag("isfullyshipped"),
-        text("itemtype", 32),
-        text("memo", 4000),
-        reference("item"),
-        reference("entity"),
-        reference("subsidiary", "subsidiary"),
-        reference("location", "location"),
-        reference("department"),
-        reference("class"),
-        reference("expenseaccount"),
-        reference("price", "price_level"),
-        reference("createdfrom"),
-        # Sales-side quantities and amounts are negative in NetSuite, and stay so.
-        decimal("quantity"),
-        decimal("quantitybilled"),
-        decimal("quantityshiprecv"),
-        decimal("rate"),
-        decimal("netamount"),
-        decimal("foreignamount"),
-        decimal("costestimate"),
-        date("expectedshipdate"),
-        moment("linecreateddate"),
-        moment("linelastmodifieddate"),
+        *_SALE,
+        decimal("foreignamountpaid"),
+        decimal("foreignamountunpaid"),
+        decimal("foreignpaymentamountused"),
+        decimal("foreignpaymentamountunused"),
+        flag("isfinchrg"),
+        flag("isreversal"),
+        flag("openingbalancetransaction"),
+        date("duedate"),
+        date("reversaldate"),
+    ),
+)
+
+ITEM_FULFILLMENT = _transaction(
+    "item_fulfillment",
+    table="item_fulfillments",
+    depends_on=("customer", "subsidiary", "location"),
+    statuses=SHIP_STATUSES,
+    status_column="ship_status",
+    fields=(
+        text("shipcarrier", 64),
+        text("fulfillmenttype", 64),
+        reference("shippingaddress"),
+        reference("incoterm"),
+        flag("printedpickingticket"),
+        date("shipdate"),
+        date("actualshipdate"),
     ),
 )

@@ -10,9 +10,22 @@ from hypothesis import strategies as st
 from netsuite_pipeline.netsuite.suiteql import bounds_query, count_query, histogram_query, ids_query, page_query
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.batch import BatchRange
-from netsuite_pipeline.record_types.model import RecordType, Source, date, reference
+from netsuite_pipeline.record_types.model import RecordType, Source, date, reference, text
 from netsuite_pipeline_tests.netsuite.sqlite_account import LINE, THING
 
+# Oracle Database SQL Language Reference, "Oracle SQL Reserved Words": no alias may be one of them.
+RESERVED = frozenset(
+    re.findall(
+        r"\w+",
+        """access add all alter and any as asc audit between by char check cluster column column_value comment compress
+    connect create current date decimal default delete desc distinct drop else exclusive exists file float for from
+    grant group having identified immediate in increment index initial insert integer intersect into is level like lock
+    long maxextents minus mlslabel mode modify nested_table_id noaudit nocompress not nowait null number of offline on
+    online option or order pctfree prior public raw rename resource revoke row rowid rownum rows select session set
+    share size smallint start successful synonym sysdate table then to trigger uid union unique update user validate
+    values varchar varchar2 view whenever where with""",
+    )
+)
 IDS = st.integers(-(2**63), 2**63 - 1)
 BATCH = BatchRange(1001, 5233)
 
@@ -36,6 +49,36 @@ def test_page_query_renders_dates_without_a_time_and_leaves_qualified_columns_al
     query = page_query(record_type, BATCH, None)
     assert "TO_CHAR(transaction.trandate, 'YYYY-MM-DD') AS trandate" in query
     assert "mainline.location AS location_id" in query
+
+
+def test_an_expression_is_asked_for_as_it_is_written():
+    record_type = RecordType(
+        name="order",
+        id=-9003,
+        table="orders",
+        source=Source(table="transaction"),
+        fields=(
+            reference("(SELECT MIN(r.subsidiary) FROM relation r)", name="subsidiary_id"),
+            text("kind", 10, "NVL(transaction.a, transaction.b)"),
+            date("day", "NVL(transaction.day, transaction.night)"),
+        ),
+    )
+    query = page_query(record_type, BATCH, None)
+    assert " (SELECT MIN(r.subsidiary) FROM relation r) AS subsidiary_id," in query
+    assert " NVL(transaction.a, transaction.b) AS kind," in query
+    assert " TO_CHAR(NVL(transaction.day, transaction.night), 'YYYY-MM-DD') AS day " in query
+
+
+def test_a_view_takes_the_place_of_a_table_under_its_name():
+    view = "(SELECT DISTINCT charge.type AS id FROM charge)"
+    record_type = RecordType(
+        name="kind", id=-9004, table="kinds", source=Source(table="kind", view=view, where="kind.id > 0"), fields=()
+    )
+    assert page_query(record_type, BATCH, None) == (
+        f"SELECT kind.id AS refid FROM {view} kind WHERE (kind.id > 0) AND kind.id BETWEEN 1001 AND 5233"
+        " ORDER BY kind.id"
+    )
+    assert bounds_query(record_type).endswith(f" FROM {view} kind WHERE (kind.id > 0)")
 
 
 def test_the_next_page_begins_after_the_last_key():
@@ -108,3 +151,8 @@ def test_every_declaration_makes_queries_that_parse_and_answer_the_declared_colu
     assert not re.search(r"\bLIMIT\b|\bWITH\b|\*", query)
     for other in (bounds_query(record_type), count_query(record_type, [BATCH] * 25)):
         assert sqlglot.parse_one(other, dialect="oracle")
+
+
+@pytest.mark.parametrize("record_type", CATALOG, ids=lambda record_type: record_type.name)
+def test_no_column_is_named_by_a_word_of_oracles(record_type):
+    assert not {field.name for field in record_type.source_fields} & RESERVED

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.catalog import Catalog, CatalogError
+from netsuite_pipeline.record_types.ids import IDS
 from netsuite_pipeline.record_types.items import SUBTYPES
-from netsuite_pipeline.record_types.model import RecordType, Source, decimal, integer, reference, text
+from netsuite_pipeline.record_types.model import Check, RecordType, Source, decimal, integer, reference, text
+from netsuite_pipeline.record_types.rules import enum
 
 
 def declare(name: str, *depends_on: str, **changes) -> RecordType:
@@ -25,32 +27,68 @@ def declare(name: str, *depends_on: str, **changes) -> RecordType:
     return RecordType(**values)
 
 
+# Ids are stored with every import: this table changes by additions only.
+DECLARED_IDS = {
+    "project": -1,
+    "vendor": -2,
+    "customer": -3,
+    "item": -6,
+    "employee": -16,
+    "sales_order": -19,
+    "invoice": -21,
+    "opportunity": -31,
+    "item_fulfillment": -53,
+    "location": -103,
+    "subsidiary": -117,
+    "price_level": -186,
+    "inventory_item": -1010,
+    "non_inventory_item": -1011,
+    "service_item": -1012,
+    "description_item": -1013,
+    "subtotal_item": -1014,
+    "markup_item": -1015,
+    "other_charge_item": -1016,
+    "discount_item": -1017,
+    "transaction_line": -1020,
+    "charge": -1030,
+    "charge_type": -1031,
+}
+LEVELS = [
+    {"subsidiary", "location", "price_level", "charge_type"},
+    {"customer", "vendor", "employee", "item", *SUBTYPES},
+    {"project", "opportunity", "transaction_line", "item_fulfillment"},
+    {"sales_order", "invoice", "charge"},
+]
+ITEMS = {"item", *SUBTYPES}
+
+
+def check(field: str, reason: str) -> Check:
+    return Check(reason=reason, field=field, complaint=lambda values: None)
+
+
 def test_the_declared_types_and_their_ids():
-    assert {record_type.name: record_type.id for record_type in CATALOG} == {
-        "subsidiary": -117,
-        "location": -103,
-        "price_level": -186,
-        "customer": -3,
-        "inventory_item": -1010,
-        "item": -6,
-        "opportunity": -31,
-        "transaction_line": -1020,
-        "sales_order": -19,
-    }
+    assert {record_type.name: record_type.id for record_type in CATALOG} == DECLARED_IDS == IDS
 
 
 def test_levels_of_the_declared_types():
-    assert {name: CATALOG.level(name) for name in CATALOG.names} == {
-        "subsidiary": 0,
-        "location": 0,
-        "price_level": 0,
-        "customer": 1,
-        "inventory_item": 1,
-        "item": 1,
-        "opportunity": 2,
-        "transaction_line": 2,
-        "sales_order": 3,
-    }
+    for level, names in enumerate(LEVELS):
+        assert {name for name in CATALOG.names if CATALOG.level(name) == level} == names
+
+
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [
+        ("customer", {"price_level", "location", "subsidiary"}),
+        ("project", {"customer"}),
+        ("sales_order", {"customer", "subsidiary", "location", "opportunity", "transaction_line"}),
+        ("invoice", {"customer", "subsidiary", "location", "opportunity", "transaction_line", *ITEMS}),
+        ("item_fulfillment", {"customer", "subsidiary", "location"}),
+        ("transaction_line", ITEMS),
+        ("charge", {"project", "charge_type", *ITEMS}),
+    ],
+)
+def test_a_type_waits_for_what_its_records_refer_to(name, needs):
+    assert needs <= set(CATALOG.get(name).depends_on)
 
 
 def test_a_type_comes_after_everything_it_depends_on():
@@ -85,13 +123,13 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 def test_membership_and_length():
     assert "customer" in CATALOG
     assert "custmer" not in CATALOG
-    assert len(CATALOG) == len(CATALOG.names) == 9
+    assert len(CATALOG) == len(CATALOG.names) == 23
 
 
 def test_one_more_declaration_makes_a_larger_catalog_and_leaves_the_first_alone():
-    larger = CATALOG.extended(declare("employee", "subsidiary"))
-    assert larger.level("employee") == 1
-    assert "employee" not in CATALOG
+    larger = CATALOG.extended(declare("department", "subsidiary"))
+    assert larger.level("department") == 1
+    assert "department" not in CATALOG
 
 
 def test_every_item_is_imported_by_exactly_one_type():
@@ -127,6 +165,13 @@ def test_a_level_is_one_more_than_the_highest_below_it(parents):
         ([declare("a", fields=(text("full name", 10),))], "unlike 'full name'"),
         ([declare("a", table="a; DROP")], "unlike 'a; DROP'"),
         ([declare("A b")], "unlike 'A b'"),
+        ([declare("a", fields=(text("name", 10, "a.name "),))], "'a.name ', the source of name"),
+        ([declare("a", rules=(enum("colour", {}, name="shade"),))], "about 'colour', which is no column"),
+        ([declare("a", rules=(check("colour", "odd"),))], "about 'colour', which is no column"),
+        ([declare("a", rules=(check("name", "x" * 33),))], "at most 32 .* unlike 'xxx"),
+        ([declare("a", rules=(check("name", "two words"),))], "unlike 'two words'"),
+        ([declare("a", rules=(enum("name", {}, name="name"),))], "twice or a reserved one: name"),
+        ([declare("a", rules=(enum("name", {}, name="deleted_at"),))], "twice or a reserved one: deleted_at"),
         (
             [declare("a", id=-1, table="t"), declare("b", id=-2, table="t", fields=(text("name", 20),))],
             "'name|t.name is declared differently",

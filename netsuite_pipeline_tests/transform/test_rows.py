@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.failure import FailureCategory
-from netsuite_pipeline.record_types.model import RecordType, Source, date, decimal, flag, integer, text
+from netsuite_pipeline.record_types.model import Check, RecordType, Source, date, decimal, flag, integer, text
+from netsuite_pipeline.record_types.rules import enum
 from netsuite_pipeline.transform.batch import FailedBatch, Row, TransformedBatch
 from netsuite_pipeline.transform.rejection import Rejection, RejectReason
 from netsuite_pipeline.transform.rows import RowTransformer, columns_of, hash_values
@@ -29,6 +30,23 @@ LINE = RecordType(
     source=Source(table="line"),
     key=(integer("transaction_id", "parent", nullable=False), integer("refid", "id", nullable=False)),
     fields=(text("memo", 10),),
+)
+
+DEBT = RecordType(
+    name="debt",
+    id=-9003,
+    table="debts",
+    source=Source(table="debt"),
+    fields=(text("status", 10), decimal("amount")),
+    rules=(
+        Check(
+            reason="in_credit",
+            field="amount",
+            complaint=lambda values: "owes less than nothing" if (values["amount"] or 0) < 0 else None,
+        ),
+        Check(reason="unlucky", field="refid", complaint=lambda values: "unlucky" if values["refid"] == 13 else None),
+        enum("status", {"A": "open"}, name="status_name"),
+    ),
 )
 BATCH = BatchRange(1, 100)
 
@@ -105,6 +123,48 @@ def test_half_a_key_is_no_key():
 def test_the_payload_is_the_row_as_it_was_sent():
     source = {"REFID": "7", "Amount": "much"}
     assert rejection_of(source).payload == source
+
+
+def test_derived_columns_come_last_and_the_code_stays_as_it_was_sent():
+    assert columns_of(DEBT) == ("refid", "external_id", "status", "amount", "status_name")
+    assert row_of({"refid": "7", "status": "A"}, DEBT).values == (7, "7", "A", None, "open")
+
+
+@pytest.mark.parametrize("status", ["a", "Z", "A "])
+def test_a_code_without_a_known_meaning_is_loaded_without_one(status):
+    assert row_of({"refid": "7", "status": status}, DEBT).values == (7, "7", status, None, None)
+
+
+def test_derived_columns_are_part_of_the_hash():
+    row = row_of({"refid": "7", "status": "A"}, DEBT)
+    assert row.hash == hash_values(row.values) != hash_values((*row.values[:-1], "closed"))
+
+
+def test_a_check_rejects_the_row_with_a_reason_of_its_own():
+    source = {"refid": "7", "status": "A", "amount": "-0.01"}
+    rejection = rejection_of(source, DEBT)
+    assert (rejection.reason, rejection.field, rejection.key) == ("in_credit", "amount", (7,))
+    assert (rejection.detail, rejection.payload) == ("owes less than nothing", source)
+
+
+def test_checks_see_the_key_too():
+    assert rejection_of({"refid": "13"}, DEBT).reason == "unlucky"
+
+
+def test_a_row_is_typed_before_it_is_checked():
+    assert rejection_of({"refid": "13", "amount": "much"}, DEBT).reason == RejectReason.INVALID_NUMBER
+
+
+@pytest.mark.parametrize("name", ["customer", "vendor"])
+def test_a_batch_of_people_and_companies_has_the_same_columns_in_every_row(name):
+    record_type = CATALOG.get(name)
+    person = row_of(
+        {"refid": "7", "isperson": "T", "lastname": "Li", "lastmodifieddate": "2026-01-31 01:02:03"}, record_type
+    )
+    company = row_of({"refid": "8", "isperson": "F", "companyname": "Acme", "subsidiary_id": "1"}, record_type)
+    assert len(person.values) == len(company.values) == len(columns_of(record_type))
+    nameless = rejection_of({"refid": "9", "isperson": "F", "lastname": "Li"}, record_type)
+    assert (nameless.reason, nameless.field) == ("company_without_name", "companyname")
 
 
 VALUES = st.one_of(
