@@ -14,29 +14,16 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
 from netsuite_pipeline.record_types.model import Field, Kind, RecordType
+from netsuite_pipeline.warehouse.row_size import columns_to_unbound
 
 BOOKKEEPING = ("record_type", "row_hash", "imported_at", "deleted_at")
 REJECTS = "import_rejects"
 LEDGER = "batch_ledger"
 REFUSED_LOGINS = "refused_logins"
 
-# MySQL's limit for the declared columns of one row, whatever the engine (manual, "Limits on Table Column
-# Count and Row Size"); and what a column counts for.
-_ROW_BYTES = 65_535
-_BYTES_PER_CHARACTER = 4
+# TEXT holds this many bytes; utf8mb4 takes up to four for a character.
 _TEXT_BYTES = 65_535
-_LONGTEXT_COUNTS = 12
-_FIXED_COUNTS = {
-    Kind.INTEGER: 8,
-    Kind.REFERENCE: 8,
-    Kind.BOOLEAN: 1,
-    Kind.DATE: 3,
-    Kind.DATETIME: 5,
-    # DECIMAL(65) is 30 bytes, the largest there is.
-    Kind.DECIMAL: 30,
-}
-# external_id and the bookkeeping columns, rounded up.
-_BOOKKEEPING_COUNTS = 600
+_BYTES_PER_CHARACTER = 4
 
 _OPTIONS: dict[str, Any] = {
     "mysql_engine": "InnoDB",
@@ -74,13 +61,14 @@ class ExactDecimal(sa.types.TypeDecorator[Decimal]):
 def target_metadata(record_types: Iterable[RecordType]) -> sa.MetaData:
     """One table per target table of the record types; types that share a table merge their columns.
 
-    Column order is key, external_id, the fields as declared, bookkeeping. Every table has the natural key as
+    Column order is key, external_id, the fields as declared, the derived ones, bookkeeping. CatalogError when a row
+    would exceed a limit of MySQL's (`warehouse.row_size`). Every table has the natural key as
     its primary key and no auto-increment: upserts would burn its values.
     """
     merged: dict[str, tuple[tuple[Field, ...], dict[str, Field]]] = {}
     for record_type in record_types:
         _, fields = merged.setdefault(record_type.table, (record_type.key, {}))
-        for field in record_type.fields:
+        for field in record_type.value_fields:
             fields.setdefault(field.name, field)
     metadata = sa.MetaData()
     for name, (key, fields) in merged.items():
@@ -109,7 +97,7 @@ def utc_now() -> dt.datetime:
 
 
 def _target_table(metadata: sa.MetaData, name: str, *, key: tuple[Field, ...], fields: tuple[Field, ...]) -> None:
-    unbounded = _too_wide(key + fields)
+    unbounded = columns_to_unbound(name, key + fields)
     sa.Table(
         name,
         metadata,
@@ -122,25 +110,6 @@ def _target_table(metadata: sa.MetaData, name: str, *, key: tuple[Field, ...], f
         sa.Column("deleted_at", MOMENT),
         **_OPTIONS,
     )
-
-
-def _too_wide(fields: tuple[Field, ...]) -> frozenset[str]:
-    """The text columns that must be TEXT for a row to fit: the widest first, among equals by name."""
-    total = _BOOKKEEPING_COUNTS + (len(fields) + 7) // 8 + sum(_counts(field) for field in fields)
-    bounded = [field for field in fields if field.kind is Kind.TEXT and field.length is not None]
-    unbounded = set()
-    for field in sorted(bounded, key=lambda field: (-_counts(field), field.name)):
-        if total <= _ROW_BYTES and _counts(field) <= _ROW_BYTES:
-            break
-        total -= _counts(field) - _LONGTEXT_COUNTS
-        unbounded.add(field.name)
-    return frozenset(unbounded)
-
-
-def _counts(field: Field) -> int:
-    if field.kind is not Kind.TEXT:
-        return _FIXED_COUNTS[field.kind]
-    return _LONGTEXT_COUNTS if field.length is None else field.length * _BYTES_PER_CHARACTER + 2
 
 
 def _type_of(field: Field, *, unbounded: bool) -> TypeEngine[Any]:
