@@ -1,6 +1,6 @@
 """The sandbox's stored data: an SQLite file, its tables, and changes made while it is served.
 
-Generating rows is `generation`'s business; SuiteQL is compiled in `suiteql` and run in `engine`.
+Rows are made in `generation` or read from a file in `csv_file`; SuiteQL is compiled in `statements`, run in `engine`.
 """
 
 import shutil
@@ -15,12 +15,10 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from netsuite_pipeline.sandbox.catalogue import TABLES, Kind, Table
-from netsuite_pipeline.sandbox.generation.customers import customer_tables
-from netsuite_pipeline.sandbox.generation.items import item_table
-from netsuite_pipeline.sandbox.generation.organisation import organisation
-from netsuite_pipeline.sandbox.generation.rows import Rows, World
+from netsuite_pipeline.sandbox.entity_mirror import mirror_triggers
+from netsuite_pipeline.sandbox.generation import company
+from netsuite_pipeline.sandbox.generation.rows import Rows
 from netsuite_pipeline.sandbox.generation.sizes import Sizes
-from netsuite_pipeline.sandbox.generation.transactions import transaction_tables
 from netsuite_pipeline.sandbox.numbers import register_functions
 
 # Indexes beyond the keys: what imports filter by.
@@ -28,10 +26,12 @@ _INDEXES = (
     'CREATE INDEX transaction_type ON "transaction" (type, id)',
     "CREATE INDEX item_type ON item (itemtype, id)",
     "CREATE INDEX line_item ON transactionline (item)",
-    "CREATE INDEX relation_entity ON customersubsidiaryrelationship (entity)",
+    "CREATE INDEX customer_relation ON customersubsidiaryrelationship (entity)",
+    "CREATE INDEX vendor_relation ON vendorsubsidiaryrelationship (entity)",
+    "CREATE INDEX charge_type ON charge (chargetype)",
 )
 # Record type ids as NetSuite numbers them in deletedrecord; tables without one get 0.
-_RECORD_TYPE_IDS = {"customer": -2, "item": -10, "transaction": -30, "employee": -4}
+_RECORD_TYPE_IDS = {"customer": -2, "vendor": -3, "employee": -4, "job": -7, "item": -10, "transaction": -30}
 
 
 class DatasetError(ValueError):
@@ -68,13 +68,7 @@ class Dataset:
     ) -> Self:
         """A dataset of about `records` records; the same arguments give the same rows."""
         dataset = cls(zone=zone, clock=clock)
-        sizes, world = Sizes.of(records, customers=customers), World()
-        for rows in organisation(sizes, seed, world):
-            dataset.load(rows)
-        for rows in customer_tables(sizes, seed, world):
-            dataset.load(rows)
-        dataset.load(item_table(sizes, seed, world))
-        for rows in transaction_tables(sizes, seed, world):
+        for rows in company(Sizes.of(records, customers=customers), seed):
             dataset.load(rows)
         dataset.connection().executescript("; ".join(_INDEXES) + "; ANALYZE")
         return dataset
@@ -122,7 +116,9 @@ class Dataset:
         return self._clock().astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S")
 
     def load(self, rows: Rows) -> None:
-        """Insert generated rows."""
+        """Insert rows; a table of no rows may have no columns either."""
+        if not rows.columns:
+            return
         columns = ", ".join(f'"{column}"' for column in rows.columns)
         marks = ", ".join("?" * len(rows.columns))
         self._write([(f'INSERT INTO "{rows.table}" ({columns}) VALUES ({marks})', rows.values)])
@@ -205,6 +201,8 @@ class Dataset:
                 self.connection().execute(
                     f'CREATE INDEX "{table.name}_modified" ON "{table.name}" ("{table.modified}")'
                 )
+        for trigger in mirror_triggers():
+            self.connection().execute(trigger)
 
 
 def _affinity(table: Table, column: str) -> str:

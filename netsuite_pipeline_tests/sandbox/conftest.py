@@ -8,6 +8,7 @@ import httpx
 import pytest
 from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256, Client
 
+from netsuite_pipeline.sandbox.dataset import Dataset
 from netsuite_pipeline.sandbox.server import SandboxServer
 
 QUERY_PATH = "/services/rest/query/v1/suiteql"
@@ -62,6 +63,13 @@ class Caller:
         answer = self.post(sql, **arguments)
         assert answer.status_code == 400, answer.text
         return str(answer.json()["o:errorDetails"][0]["detail"])
+
+
+@pytest.fixture(scope="session")
+def dataset() -> Iterator[Dataset]:
+    """A company of demo size, for tests that only read."""
+    with Dataset.generated(records=30_000, seed=3) as generated:
+        yield generated
 
 
 @pytest.fixture(scope="session")

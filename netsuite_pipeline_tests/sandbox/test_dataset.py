@@ -1,22 +1,16 @@
 """The generated data: repeatable, coherent, and dirty where real accounts are."""
 
 import hashlib
-from collections.abc import Iterator
 
 import pytest
 
 from netsuite_pipeline.sandbox.catalogue import TABLES, Kind
 from netsuite_pipeline.sandbox.dataset import Dataset
-from netsuite_pipeline.sandbox.generation.customers import unloadable_indexes
+from netsuite_pipeline.sandbox.generation.dirt import unloadable_positions
 from netsuite_pipeline.sandbox.generation.sizes import Sizes
 
-IMPORTED = ("subsidiary", "location", "pricelevel", "customer", "item")
-
-
-@pytest.fixture(scope="module")
-def dataset() -> Iterator[Dataset]:
-    with Dataset.generated(records=20_000, seed=3) as generated:
-        yield generated
+IMPORTED = ("subsidiary", "location", "pricelevel", "customer", "job", "vendor", "employee", "item", "charge")
+IMPORTED_TYPES = "('SalesOrd', 'CustInvc', 'ItemShip', 'Opprtnty')"
 
 
 def number(dataset: Dataset, sql: str) -> int:
@@ -39,17 +33,18 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not() -> None:
     assert prints[0] == prints[1] != prints[2]
 
 
-@pytest.mark.parametrize("records", [0, 1, 10, 100, 1_000, 20_000])
+@pytest.mark.parametrize("records", [0, 1, 10, 100, 1_000, 30_000])
 def test_there_are_about_as_many_records_as_asked_for(records: int) -> None:
     with Dataset.generated(records=records, seed=1) as generated:
         total = sum(number(generated, f"SELECT COUNT(*) FROM {table}") for table in IMPORTED)
-        total += number(generated, "SELECT COUNT(*) FROM \"transaction\" WHERE type IN ('SalesOrd', 'Opprtnty')")
+        total += number(generated, "SELECT COUNT(DISTINCT chargetype) FROM charge")
+        total += number(generated, f'SELECT COUNT(*) FROM "transaction" WHERE type IN {IMPORTED_TYPES}')
         total += number(
             generated,
             'SELECT COUNT(*) FROM transactionline l JOIN "transaction" t ON t.id = l."transaction" '
-            "WHERE t.type IN ('SalesOrd', 'Opprtnty')",
+            f"WHERE t.type IN {IMPORTED_TYPES}",
         )
-    assert abs(total - records) <= 12 + records * 0.06
+    assert abs(total - records) <= 25 + records * 0.03
 
 
 def test_the_number_of_customers_can_be_set_alone() -> None:
@@ -78,38 +73,12 @@ def test_every_reference_leads_to_a_record(dataset: Dataset) -> None:
     assert {name: count for name, count in dangling.items() if count} == {}
 
 
-def test_main_lines_hold_the_total_and_lines_add_up_to_zero(dataset: Dataset) -> None:
-    wrong = (
-        'SELECT COUNT(*) FROM (SELECT t.id FROM "transaction" t JOIN transactionline l ON l."transaction" = t.id '
-        "WHERE t.type = 'SalesOrd' GROUP BY t.id HAVING ABS(SUM(l.foreignamount)) > 0.001 "
-        "OR SUM(l.mainline = 'T') <> 1 "
-        "OR ABS(SUM(CASE WHEN l.mainline = 'T' THEN l.foreignamount END) - t.foreigntotal) > 0.001)"
-    )
-    assert number(dataset, wrong) == 0
-    assert number(dataset, "SELECT COUNT(*) FROM transactionline WHERE CAST(quantity AS REAL) > 0") == 0
-
-
-def test_orders_have_two_to_four_lines(dataset: Dataset) -> None:
-    counts = dataset.connection().execute(
-        'SELECT MIN(n), MAX(n) FROM (SELECT COUNT(*) n FROM transactionline l JOIN "transaction" t '
-        "ON t.id = l.\"transaction\" WHERE t.type = 'SalesOrd' GROUP BY t.id)"
-    )
-    assert counts.fetchone() == (2, 4)
-
-
 def test_ids_have_negatives_and_gaps_and_one_space_for_all_transactions(dataset: Dataset) -> None:
     negative = dataset.connection().execute("SELECT id FROM item WHERE id < 0 ORDER BY id").fetchall()
     assert [row[0] for row in negative] == [-7, -6, -5, -4, -3, -2, -1]
     for table in ("customer", "item", "transaction"):
         assert number(dataset, f'SELECT MAX(id) - MIN(id) + 1 - COUNT(*) FROM "{table}"') > 0
     assert number(dataset, "SELECT MIN(id) FROM customer") > 1
-
-
-def test_items_have_every_kind_and_one_has_none(dataset: Dataset) -> None:
-    kinds = dict(dataset.connection().execute("SELECT itemtype, COUNT(*) FROM item GROUP BY itemtype").fetchall())
-    assert kinds[None] == 1
-    assert 0.4 < kinds["InvtPart"] / sum(kinds.values()) < 0.6
-    assert {"NonInvtPart", "Service", "OthCharge", "Discount", "Subtotal", "Description"} <= kinds.keys()
 
 
 def test_texts_are_as_dirty_as_people_make_them(dataset: Dataset) -> None:
@@ -121,13 +90,29 @@ def test_texts_are_as_dirty_as_people_make_them(dataset: Dataset) -> None:
     assert number(dataset, "SELECT COUNT(*) FROM transactionline WHERE linelastmodifieddate IS NULL") > 0
 
 
-@pytest.mark.parametrize(("customers", "unloadable"), [(999, 0), (1_000, 2)])
+@pytest.mark.parametrize(("customers", "unloadable"), [(499, 0), (500, 2)])
 def test_unloadable_customers_are_rare_and_few(customers: int, unloadable: int) -> None:
     with Dataset.generated(records=0, seed=9, customers=customers) as generated:
         phones = number(generated, "SELECT COUNT(*) FROM customer WHERE LENGTH(phone) > 64")
         dates = number(generated, "SELECT COUNT(*) FROM customer WHERE startdate < '0100'")
     assert (phones, dates) == (unloadable // 2, unloadable // 2)
-    assert len(unloadable_indexes(137_705)) == 13
+    assert len(unloadable_positions(137_705)) == 13
+
+
+def test_every_large_type_has_a_few_rows_that_no_column_can_take(dataset: Dataset) -> None:
+    for table, condition in {
+        "vendor": "LENGTH(phone) > 64 OR datecreated < '0100'",
+        "job": "LENGTH(phone) > 64 OR startdate < '0100'",
+        "item": "LENGTH(upccode) > 64 OR createddate < '0100'",
+        "charge": "LENGTH(amount) > 30 OR chargedate < '0100'",
+        "transactionline": "LENGTH(rate) > 30 OR expectedshipdate < '0100'",
+        "\"transaction\" WHERE type = 'SalesOrd' AND (1 = 0": "trandate < '0100' OR LENGTH(exchangerate) > 30)",
+        "\"transaction\" WHERE type = 'CustInvc' AND (1 = 0": "trandate < '0100' OR LENGTH(exchangerate) > 30)",
+        "\"transaction\" WHERE type = 'ItemShip' AND (1 = 0": "trandate < '0100' OR LENGTH(exchangerate) > 30)",
+        "\"transaction\" WHERE type = 'Opprtnty' AND (1 = 0": "trandate < '0100' OR LENGTH(exchangerate) > 30)",
+    }.items():
+        link = "OR" if "WHERE" in table else "WHERE"
+        assert number(dataset, f"SELECT COUNT(*) FROM {table} {link} {condition}") == 2, table
 
 
 def test_people_have_names_and_companies_have_company_names(dataset: Dataset) -> None:

@@ -1,4 +1,40 @@
 """Seeded, coherent, partly dirty company data. The same seed and size always give the same bytes.
 
-One module per domain; each returns `Rows` of one table and knows the others only by the ids in `World`.
+One module per domain; each returns `Rows` of one table and knows the others only by the ids in `World` and,
+where records are made from others, by the planned `documents`.
 """
+
+from collections.abc import Iterator
+
+from netsuite_pipeline.sandbox.generation.charges import charge_table
+from netsuite_pipeline.sandbox.generation.code_lists import code_lists
+from netsuite_pipeline.sandbox.generation.customers import customer_table
+from netsuite_pipeline.sandbox.generation.documents import plan_documents
+from netsuite_pipeline.sandbox.generation.employees import employee_table
+from netsuite_pipeline.sandbox.generation.headers import header_table
+from netsuite_pipeline.sandbox.generation.items import item_table
+from netsuite_pipeline.sandbox.generation.jobs import job_table
+from netsuite_pipeline.sandbox.generation.lines import line_table
+from netsuite_pipeline.sandbox.generation.organisation import organisation
+from netsuite_pipeline.sandbox.generation.relations import relation_tables
+from netsuite_pipeline.sandbox.generation.rows import Rows
+from netsuite_pipeline.sandbox.generation.sizes import Sizes
+from netsuite_pipeline.sandbox.generation.vendors import vendor_table
+from netsuite_pipeline.sandbox.generation.world import World
+
+
+def company(sizes: Sizes, seed: int) -> Iterator[Rows]:
+    """Every table of one company. A table's rows have to be taken before the next table is asked for."""
+    world = World.populated(sizes, seed)
+    yield from code_lists()
+    yield from organisation(sizes, seed, world)
+    yield employee_table(seed, world)
+    yield customer_table(seed, world)
+    yield vendor_table(seed, world)
+    yield from relation_tables(seed, world)
+    yield item_table(sizes, seed, world)
+    yield job_table(seed, world)
+    documents = plan_documents(sizes, seed, world)
+    yield header_table(seed, world, documents)
+    yield line_table(seed, world, documents)
+    yield charge_table(sizes, seed, world, documents)

@@ -1,29 +1,19 @@
-"""Customers, leads and prospects, and the subsidiaries each of them belongs to."""
+"""Customers, leads and prospects. Which subsidiaries each belongs to is in `relations`."""
 
 import random as randomness
 from collections.abc import Iterator
 
-from netsuite_pipeline.sandbox.generation.rows import DAYS, Rows, World, cents, day, generator_for, moment
-from netsuite_pipeline.sandbox.generation.sizes import Sizes
+from netsuite_pipeline.sandbox.generation.dirt import OVERLONG_PHONE, YEAR_19_DATE, remark, unloadable_positions
+from netsuite_pipeline.sandbox.generation.rows import DAYS, Rows, cents, day, generator_for, moment
 from netsuite_pipeline.sandbox.generation.words import (
-    CITIES,
     COMPANY_KINDS,
     COMPANY_STEMS,
-    DIRTY_TEXTS,
     FIRST_NAMES,
     LAST_NAMES,
-    OVERLONG_PHONE,
-    PLAIN_TEXTS,
     SALUTATIONS,
     TITLES,
-    YEAR_19_DATE,
 )
-
-# Ids below belong to employees and old test records.
-_FIRST_ID = 137
-# Rows no warehouse column can hold as they are: one customer in 10,000, and two in any account of 1,000.
-_UNLOADABLE_PER = 10_000
-_UNLOADABLE_FROM = 1_000
+from netsuite_pipeline.sandbox.generation.world import World
 
 _COLUMNS = (
     "id", "entityid", "externalid", "altname", "isperson", "companyname", "firstname", "middlename",
@@ -38,29 +28,13 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def customer_tables(sizes: Sizes, seed: int, world: World) -> Iterator[Rows]:
-    """The customers, then their subsidiary relations (most have one, some two, a few none)."""
-    random = generator_for(seed, "customer")
-    identifier = _FIRST_ID
-    for index in range(sizes.customers):
-        world.customers.append(identifier)
-        identifier += random.randrange(2, 50) if random.random() < 0.03 else 1
-        if index == sizes.customers // 2 and sizes.customers > 5000:
-            # An import from an older system reserved a block of ids.
-            identifier += 20_000
-    yield Rows("customer", _COLUMNS, _customers(random, world, unloadable_indexes(sizes.customers)))
-    yield _relations(seed, world)
+def customer_table(seed: int, world: World) -> Rows:
+    """The customers; a few hold a value that no warehouse column can take."""
+    return Rows("customer", _COLUMNS, _customers(generator_for(seed, "customer"), world))
 
 
-def unloadable_indexes(customers: int) -> dict[int, int]:
-    """Position of each unloadable customer -> its running number; even numbers get the phone, odd ones the
-    date.
-    """
-    count = max(2, customers // _UNLOADABLE_PER) if customers >= _UNLOADABLE_FROM else 0
-    return {(2 * number + 1) * customers // (2 * count): number for number in range(count)}
-
-
-def _customers(random: randomness.Random, world: World, unloadable: dict[int, int]) -> Iterator[tuple[object, ...]]:
+def _customers(random: randomness.Random, world: World) -> Iterator[tuple[object, ...]]:
+    unloadable = unloadable_positions(len(world.customers))
     last_parent = None
     for index, identifier in enumerate(world.customers):
         row = _customer(random, world, identifier, last_parent)
@@ -111,11 +85,11 @@ def _customer(random: randomness.Random, world: World, identifier: int, parent: 
         stage,
         "AUTO",
         "en_US",
-        random.choice(DIRTY_TEXTS if chance() < 0.4 else PLAIN_TEXTS) if chance() < 0.15 else None,
+        remark(random, 0.15),
         parent if chance() < 0.05 else None,
         random.choice(world.price_levels) if world.price_levels and chance() < 0.6 else None,
         (1, 2, 4)[int(chance() * 3)],
-        random.choice(world.employees) if chance() < 0.5 else None,
+        random.choice(world.employees) if world.employees and chance() < 0.5 else None,
         (1, 2, 5)[int(chance() * 3)] if chance() < 0.8 else None,
         -5 if chance() < 0.2 else None,
         int(chance() * 6) + 1 if chance() < 0.5 else None,
@@ -149,19 +123,3 @@ def _customer(random: randomness.Random, world: World, identifier: int, parent: 
         "T" if chance() < 0.01 else "F",
         "F",
     ]
-
-
-def _relations(seed: int, world: World) -> Rows:
-    random = generator_for(seed, "customersubsidiaryrelationship")
-    rows: list[tuple[object, ...]] = []
-    for entity in world.customers if world.subsidiaries else ():
-        chance = random.random()
-        count = 0 if chance < 0.005 else 2 if chance > 0.95 else 1
-        chosen = random.sample(world.subsidiaries, k=min(count, len(world.subsidiaries)))
-        for position, subsidiary in enumerate(chosen):
-            rows.append((
-                len(rows) + 5, entity, subsidiary, "T" if position == 0 else "F", "F", CITIES[0],
-                moment(1500 + entity % 900, entity % 86_400),
-            ))  # fmt: skip
-    columns = ("id", "entity", "subsidiary", "isprimarysub", "isinactive", "name", "lastmodifieddate")
-    return Rows("customersubsidiaryrelationship", columns, rows)

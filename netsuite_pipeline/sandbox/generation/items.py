@@ -3,92 +3,166 @@
 import random as randomness
 from collections.abc import Iterator
 
-from netsuite_pipeline.sandbox.generation.rows import DAYS, Rows, World, cents, generator_for, moment
+from netsuite_pipeline.sandbox.generation.dirt import (
+    OVERLONG_CODE,
+    YEAR_19_DATE,
+    blanks,
+    remark,
+    spoil,
+    unloadable_positions,
+)
+from netsuite_pipeline.sandbox.generation.rows import DAYS, Rows, cents, flag, generator_for, moment
 from netsuite_pipeline.sandbox.generation.sizes import Sizes
-from netsuite_pipeline.sandbox.generation.words import DIRTY_TEXTS, ITEM_ADJECTIVES, ITEM_NOUNS, PLAIN_TEXTS
+from netsuite_pipeline.sandbox.generation.words import ITEM_ADJECTIVES, ITEM_NOUNS
+from netsuite_pipeline.sandbox.generation.world import (
+    DESCRIPTION_ITEM,
+    DISCOUNT_ITEM,
+    SUBTOTAL_ITEM,
+    TAX_ITEM,
+    Sellable,
+    World,
+)
 
 # System items with ids -7 to -1 exist in every account (Oracle's SuiteQL sample selects them).
 _SYSTEM_ITEMS = (
-    (-7, "Description", "-Not Taxable-"), (-6, "Subtotal", "Subtotal"), (-5, "TaxItem", "-System- Tax"),
-    (-4, "EndGroup", "End of Group"), (-3, "Description", "Description"), (-2, "Subtotal", "Subtotal (old)"),
-    (-1, "Discount", "-System- Discount"),
+    (-7, "Description", "-Not Taxable-"), (-6, "Subtotal", "Subtotal"), (TAX_ITEM, "TaxItem", "-System- Tax"),
+    (-4, "EndGroup", "End of Group"), (DESCRIPTION_ITEM, "Description", "Description"),
+    (SUBTOTAL_ITEM, "Subtotal", "Subtotal (old)"), (DISCOUNT_ITEM, "Discount", "-System- Discount"),
 )  # fmt: skip
-_TYPES = (
-    "InvtPart",
-    "NonInvtPart",
-    "Service",
-    "OthCharge",
-    "Discount",
-    "Kit",
-    "Assembly",
-    "Markup",
-    "GiftCert",
-)
-_WEIGHTS = (50, 16, 12, 8, 4, 4, 3, 2, 1)
+_WEIGHTS = {
+    "InvtPart": 46, "NonInvtPart": 14, "Service": 11, "OthCharge": 6, "Discount": 4, "Markup": 3,
+    "Description": 3, "Subtotal": 2, "Kit": 3, "Assembly": 3, "Group": 2, "GiftCert": 1, "DwnLdItem": 1,
+    "Payment": 1, "ShipItem": 1, "Expense": 1, "TaxGroup": 1,
+}  # fmt: skip
+# A small account has one of each type with an asset of its own; one item of a half-finished import has none.
+_FIRST_TYPES = (
+    "InvtPart", "NonInvtPart", "Service", None, "Description", "Subtotal", "Markup", "OthCharge", "Discount",
+)  # fmt: skip
 _SUBTYPED = {"NonInvtPart", "Service", "OthCharge"}
-_COLUMNS = (
-    "id", "itemid", "fullname", "displayname", "description", "externalid", "itemtype", "subtype", "parent",
-    "subsidiary", "department", "class", "location", "incomeaccount", "expenseaccount", "assetaccount",
-    "averagecost", "cost", "lastpurchaseprice", "totalvalue", "weight", "reorderpoint", "preferredstocklevel",
-    "mpn", "upccode", "vendorname", "costingmethod", "countryofmanufacture", "isonline", "isfulfillable",
-    "isserialitem", "islotitem", "isinactive", "createddate", "lastmodifieddate",
-)  # fmt: skip
+_STOCKED = {"InvtPart", "Assembly"}
+FULFILLABLE = {"InvtPart", "Assembly", "Kit"}
+_SOLD = FULFILLABLE | _SUBTYPED
+# Types without a price, a cost or an account of their own.
+_TEXT_ONLY = {"Description", "Subtotal", "EndGroup"}
 
 
 def item_table(sizes: Sizes, seed: int, world: World) -> Rows:
     """The items; about half are inventory parts and one has no type at all."""
-    random = generator_for(seed, "item")
-    rows: list[tuple[object, ...]] = []
-    system = _SYSTEM_ITEMS[: min(len(_SYSTEM_ITEMS), sizes.items)]
+    return Rows.of("item", _items(generator_for(seed, "item"), sizes.items, world))
+
+
+def _items(random: randomness.Random, count: int, world: World) -> Iterator[dict[str, object]]:
+    system = _SYSTEM_ITEMS[:count]
     for identifier, system_code, name in system:
-        rows.append(_item(random, world, identifier, system_code, name))
+        yield _item(random, world, identifier, system_code, name)
+    codes, weights = tuple(_WEIGHTS), tuple(_WEIGHTS.values())
+    unloadable = unloadable_positions(count)
     identifier = 12
-    for index in range(sizes.items - len(system)):
-        code = None if index == 3 else random.choices(_TYPES, _WEIGHTS)[0]
+    for index in range(count - len(system)):
+        code = _FIRST_TYPES[index] if index < len(_FIRST_TYPES) else random.choices(codes, weights)[0]
         name = f"{random.choice(ITEM_ADJECTIVES)} {random.choice(ITEM_NOUNS)} {identifier}"
-        rows.append(_item(random, world, identifier, code, name))
+        record = _item(random, world, identifier, code, name)
+        spoil(record, unloadable.get(index), ("upccode", OVERLONG_CODE), ("createddate", YEAR_19_DATE))
+        yield record
         # Only what can be sold appears on orders.
-        if code in {"InvtPart", "NonInvtPart", "Service", "OthCharge"}:
-            world.items.append((identifier, code, int(random.random() * 30_000) + 99))
+        if code in _SOLD:
+            world.items.append(Sellable(identifier, code, int(random.random() * 30_000) + 99))
         identifier += random.randrange(2, 12) if random.random() < 0.06 else 1
-    return Rows("item", _COLUMNS, rows)
 
 
-def _item(random: randomness.Random, world: World, identifier: int, code: str | None, name: str) -> tuple[object, ...]:
-    return tuple(_values(random, world, identifier, code, name))
-
-
-def _values(random: randomness.Random, world: World, identifier: int, code: str | None, name: str) -> Iterator[object]:
+def _item(random: randomness.Random, world: World, identifier: int, code: str | None, name: str) -> dict[str, object]:
     chance = random.random
-    stocked = code == "InvtPart"
-    cost = int(chance() * 20_000) + 25
     created = int(chance() * (len(DAYS) - 60))
-    second = int(chance() * 86_400)
-    parent = random.choice(world.items)[0] if stocked and world.items and chance() < 0.05 else None
-    yield from (identifier, name, f"Parent : {name}" if parent else name, name if chance() < 0.7 else None)
-    yield random.choice(DIRTY_TEXTS if chance() < 0.3 else PLAIN_TEXTS) if chance() < 0.4 else None
-    yield f"item-{identifier}" if chance() < 0.2 else None
-    yield from (code, "Sale" if code in _SUBTYPED else None, parent)
+    parts = [sellable.item for sellable in world.items[-50:]] if code == "InvtPart" and chance() < 0.05 else []
+    parent = random.choice(parts) if parts else None
     owners = random.sample(world.subsidiaries, k=min(2, len(world.subsidiaries)))
-    yield ", ".join(map(str, sorted(owners))) or None
-    yield int(chance() * 3) + 1 if chance() < 0.4 else None
-    yield int(chance() * 3) + 1 if chance() < 0.4 else None
-    yield random.choice(world.locations) if stocked and world.locations else None
-    yield from (54, 58 if code != "Discount" else None, 121 if stocked else None)
-    # Average cost is a quotient and has many decimals.
-    yield f"{cost / 300:.6f}" if stocked else None
-    yield cents(cost) if chance() < 0.8 else None
-    yield cents(cost + 13) if stocked else None
-    yield cents(cost * int(chance() * 900)) if stocked else None
-    yield f"{chance() * 40:.3f}" if stocked and chance() < 0.6 else None
-    yield str(int(chance() * 50)) if stocked and chance() < 0.5 else None
-    yield str(int(chance() * 90)) if stocked and chance() < 0.4 else None
-    yield f"MPN-{identifier:06}" if stocked else None
-    # UPC codes keep their leading zeros.
-    yield f"{int(chance() * 10**11):012}" if stocked and chance() < 0.7 else None
-    yield f"V{identifier}\\{name[:10]}" if chance() < 0.1 else None
-    yield from ("AVG" if stocked else None, "CN" if chance() < 0.2 else None)
-    yield from ("T" if chance() < 0.2 else "F", "T" if stocked else "F")
-    yield from ("T" if stocked and chance() < 0.02 else "F", "T" if stocked and chance() < 0.02 else "F")
-    yield "T" if chance() < 0.08 else "F"
-    yield from (moment(created, second), moment(created + int(chance() * 400), (second * 5) % 86_400))
+    record = {
+        "id": identifier,
+        "itemid": blanks(random, name, 0.005),
+        "fullname": f"Parent : {name}" if parent else name,
+        "displayname": name if code not in _TEXT_ONLY and chance() < 0.7 else None,
+        "description": remark(random, 0.9 if code == "Description" else 0.4, 0.3),
+        "externalid": f"item-{identifier}" if chance() < 0.2 else None,
+        "itemtype": code,
+        "subtype": random.choice(("Sale", "Purchase", "Resale")) if code in _SUBTYPED else None,
+        "parent": parent,
+        "subsidiary": ", ".join(map(str, sorted(owners))) or None,
+        "includechildren": flag(chance() < 0.5),
+        "department": int(chance() * 3) + 1 if chance() < 0.4 else None,
+        "class": int(chance() * 3) + 1 if chance() < 0.4 else None,
+        "isonline": flag(chance() < 0.2),
+        "isfulfillable": flag(code in FULFILLABLE),
+        "isserialitem": flag(code == "InvtPart" and chance() < 0.02),
+        "islotitem": flag(code == "InvtPart" and chance() < 0.02),
+        "isdropshipitem": flag(code in _STOCKED and chance() < 0.03),
+        "isspecialorderitem": "F",
+        "printitems": flag(code in {"Kit", "Group"}),
+        "isinactive": flag(chance() < 0.08),
+        "createddate": moment(created, int(chance() * 86_400)),
+        "lastmodifieddate": moment(created + int(chance() * 400), int(chance() * 86_400)),
+    }
+    if code not in _TEXT_ONLY:
+        record |= _accounts_and_costs(random, code)
+    if code in _STOCKED:
+        record |= _stock(random, world, identifier)
+    return record
+
+
+def _accounts_and_costs(random: randomness.Random, code: str | None) -> dict[str, object]:
+    chance = random.random
+    cost = cents(int(chance() * 20_000) + 25) if code in _SOLD and chance() < 0.8 else None
+    return {
+        "incomeaccount": 54,
+        "expenseaccount": 58 if code in _SOLD else None,
+        "deferralaccount": 91 if code == "Service" and chance() < 0.2 else None,
+        "cost": cost,
+        "costestimate": cost if chance() < 0.3 else None,
+        "costestimatetype": "ITEMDEFINED" if code in _SOLD else None,
+        "vendorname": f"V{int(chance() * 9_999)}\\{ITEM_NOUNS[int(chance() * len(ITEM_NOUNS))]}"
+        if chance() < 0.1
+        else None,
+        "manufacturer": "Ocean & Sons" if code in _STOCKED and chance() < 0.2 else None,
+        "saleunit": 1 if code in _SOLD and chance() < 0.6 else None,
+        "unitstype": 1 if code in _SOLD and chance() < 0.6 else None,
+        "pricinggroup": 1 if chance() < 0.1 else None,
+        "purchasedescription": remark(random, 0.1),
+        "revenuerecognitionrule": 2 if code == "Service" and chance() < 0.4 else None,
+        "createrevenueplanson": "-2" if code == "Service" and chance() < 0.4 else None,
+        "generateaccruals": "F",
+        "directrevenueposting": "F",
+        "matchbilltoreceipt": "F",
+        "shipindividually": flag(chance() < 0.02),
+        "usemarginalrates": "F",
+    }
+
+
+def _stock(random: randomness.Random, world: World, identifier: int) -> dict[str, object]:
+    chance = random.random
+    cost, on_hand = int(chance() * 20_000) + 25, int(chance() * 900)
+    committed = int(chance() * on_hand)
+    return {
+        "location": random.choice(world.locations) if world.locations else None,
+        "assetaccount": 121,
+        "gainlossaccount": 130,
+        # Average cost is a quotient and has many decimals.
+        "averagecost": f"{cost / 300:.6f}",
+        "lastpurchaseprice": cents(cost + 13),
+        "totalvalue": cents(cost * on_hand),
+        "quantityonhand": str(on_hand),
+        "quantityavailable": str(on_hand - committed),
+        "quantitycommitted": str(committed),
+        "quantityonorder": str(int(chance() * 100)) if chance() < 0.3 else None,
+        "quantitybackordered": str(int(chance() * 20)) if chance() < 0.1 else None,
+        "weight": f"{chance() * 40:.3f}" if chance() < 0.6 else None,
+        "weightunit": 1 if chance() < 0.6 else None,
+        "reorderpoint": str(int(chance() * 50)) if chance() < 0.5 else None,
+        "preferredstocklevel": str(int(chance() * 90)) if chance() < 0.4 else None,
+        "mpn": f"MPN-{identifier:06}",
+        # UPC codes keep their leading zeros.
+        "upccode": f"{int(chance() * 10**11):012}" if chance() < 0.7 else None,
+        "costingmethod": "AVG",
+        "costingmethoddisplay": "Average",
+        "countryofmanufacture": "CN" if chance() < 0.3 else None,
+        "purchaseunit": 1 if chance() < 0.6 else None,
+        "stockunit": 1 if chance() < 0.6 else None,
+    }

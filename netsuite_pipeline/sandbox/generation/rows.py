@@ -3,8 +3,8 @@ them.
 """
 
 import random
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 # The generated past. Fixed, so that a dataset does not depend on the day it is made.
@@ -22,22 +22,27 @@ class Rows:
     columns: tuple[str, ...]
     values: Iterable[tuple[object, ...]]
 
+    @classmethod
+    def of(cls, table: str, records: Iterable[Mapping[str, object]], columns: tuple[str, ...] | None = None) -> "Rows":
+        """Rows of records by column name; a column that a record lacks is NULL.
 
-@dataclass
-class World:
-    """Ids that other tables may refer to, filled in the order in which tables are generated."""
-
-    subsidiaries: list[int] = field(default_factory=list)
-    locations: list[int] = field(default_factory=list)
-    price_levels: list[int] = field(default_factory=list)
-    employees: list[int] = field(default_factory=list)
-    customers: list[int] = field(default_factory=list)
-    items: list[tuple[int, str, float]] = field(default_factory=list)
+        With `columns` the records are read one by one as rows are taken, so that a large table is never held.
+        """
+        if columns is None:
+            records = list(records)
+            columns = tuple(dict.fromkeys(name for record in records for name in record))
+        names = columns
+        return cls(table, names, (tuple(map(record.get, names)) for record in records))
 
 
 def generator_for(seed: int, table: str) -> random.Random:
-    """A generator of its own per table, so that resizing one table leaves the others alone."""
+    """A generator of its own per table, so that a change to one table leaves the values of others alone."""
     return random.Random(f"{seed}:{table}")  # noqa: S311 - reproducible data, no secret
+
+
+def flag(value: object) -> str:
+    """NetSuite's boolean."""
+    return "T" if value else "F"
 
 
 def day(index: int) -> str:

@@ -2,9 +2,22 @@
 
 from dataclasses import dataclass
 
-# Shares of a mid-size distributor's account. Lines follow from orders (2.4 on average) and opportunities
-# (1.3).
-_CUSTOMERS, _ITEMS, _OPPORTUNITIES, _SALES_ORDERS = 0.35, 0.08, 0.06, 0.13
+# Shares of a mid-size distributor's account with some projects. Lines follow from the transactions: 2.8 of an
+# order or invoice, 3.6 of a fulfillment and 1.3 of an opportunity on average.
+_SHARES = {
+    "customers": 0.21,
+    "jobs": 0.025,
+    "vendors": 0.025,
+    "employees": 0.004,
+    "items": 0.08,
+    "charges": 0.03,
+    "opportunities": 0.035,
+    "sales_orders": 0.063,
+    "invoices": 0.04,
+    "fulfillments": 0.032,
+    # Types that nobody imports: journals, payments, purchase orders and the like.
+    "other_transactions": 0.01,
+}
 # Lists of a company's own structure stop growing early.
 _SMALL_ACCOUNT = 1000
 
@@ -17,11 +30,16 @@ class Sizes:
     locations: int
     price_levels: int
     customers: int
+    jobs: int
+    vendors: int
+    employees: int
     items: int
+    charges: int
     opportunities: int
     sales_orders: int
     invoices: int
-    journals: int
+    fulfillments: int
+    other_transactions: int
 
     @classmethod
     def of(cls, records: int, *, customers: int | None = None) -> "Sizes":
@@ -30,14 +48,14 @@ class Sizes:
             raise ValueError(f"The sandbox cannot hold a negative number of records: {records}, {customers}.")
         small = records < _SMALL_ACCOUNT
         present = min(records, 1)
+        counts = {name: round(records * share) for name, share in _SHARES.items()}
+        if customers is not None:
+            counts["customers"] = customers
+        # Somebody has to sell.
+        counts["employees"] = max(counts["employees"], 3 * present)
         return cls(
             subsidiaries=present * (3 if small else 9),
             locations=present * (4 if small else 14),
             price_levels=present * (4 if small else 7),
-            customers=round(records * _CUSTOMERS) if customers is None else customers,
-            items=round(records * _ITEMS),
-            opportunities=round(records * _OPPORTUNITIES),
-            sales_orders=round(records * _SALES_ORDERS),
-            invoices=round(records * 0.03),
-            journals=round(records * 0.01),
+            **counts,
         )

@@ -80,5 +80,5 @@ PLAIN_TEXTS = (
     "Spare parts",
 )
 
-OVERLONG_PHONE = "+44 20 7946 0958 (reception, mornings only), then ask for extension 4471 or 4472"
-YEAR_19_DATE = "0019-05-07 00:00:00"
+JOB_TITLES = ("Account Manager", "Sales Rep", "Warehouse Lead", "Controller", "Project Manager", "Buyer", "CEO")
+PROJECT_NOUNS = ("Fit-out", "Migration", "Roof & Façade", "Phase 2 <draft>", "Retrofit", "Rollout", "Audit")
