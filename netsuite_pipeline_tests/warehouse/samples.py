@@ -29,10 +29,9 @@ from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.warehouse.statements import CHUNK_ROWS
 from netsuite_pipeline.warehouse.tables import BOOKKEEPING, import_tables, target_metadata
 
-# One column of every kind; the names need quoting.
-
 # Later than every commit of these tests: nobody imported the batch after it was read.
 READ_LAST = dt.datetime(9999, 1, 1)  # noqa: DTZ001 - naive UTC
+# One column of every kind; the names need quoting.
 WIDGET = RecordType(
     name="widget",
     id=-9001,
@@ -53,6 +52,37 @@ INVENTORY_ITEM, ITEM, LINE = (CATALOG.get(name) for name in ("inventory_item", "
 SAMPLES = (WIDGET, INVENTORY_ITEM, ITEM, LINE)
 
 MORE_THAN_A_CHUNK = CHUNK_ROWS + 37
+
+HOSTILE = [
+    "",
+    " ",
+    "trailing blank ",
+    "it's",
+    '"quoted"',
+    "back\\slash",
+    "ends with \\",
+    "\\'",
+    "'; DROP TABLE widgets; --",
+    "nul \x00 inside",
+    "\x1a control Z",
+    "line\nfeed\r\ntab\t",
+    "100 % of %s and %(name)s and %%",
+    ":name ? $1 {0}",
+    "/* comment */ -- # ",
+    "NULL",
+    "\\N",
+    "日本語 العربية",
+    "😀👩‍👩‍👧",
+    "e\u0301 is not é",
+    "\u2028\u200b\ufeff",
+    "\x7f\x80\x9f",
+    "`backtick`",
+    "<p onclick=\"x('&amp;')\">&nbsp;</p>",
+    "\u202eright to left\u202c",
+    '{"json": [null]}',
+    "x" * 200,
+    "😀" * 200,
+]
 
 
 def row(record_type: RecordType, *key: int, **values: Any) -> Row:
@@ -185,10 +215,10 @@ class Importer:
             self.run(f"ALTER TABLE widgets ADD CONSTRAINT refuse CHECK (NOT ({condition.replace('new.', '')}))")
 
 
-def build_importer(url: str) -> Importer:
-    """An importer on a database with the samples' tables, whose loader never waits."""
+def build_importer(url: str, record_types: Iterable[RecordType] = SAMPLES) -> Importer:
+    """An importer on a database with the tables of the record types, whose loader never waits."""
     engine = connect(url)
-    metadata = import_tables(target_metadata(SAMPLES))
+    metadata = import_tables(target_metadata(record_types))
     ensure_tables(engine, metadata)
     loader = BatchLoader(engine, metadata, delete_guard_percent=50, sleep=lambda seconds: None)
     return Importer(engine, metadata, loader)

@@ -12,6 +12,7 @@ from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.warehouse.errors import DeleteGuardTripped, LedgerMismatch, StaleRead
 from netsuite_pipeline.warehouse.tables import utc_now
 from netsuite_pipeline_tests.warehouse.samples import (
+    HOSTILE,
     INVENTORY_ITEM,
     ITEM,
     LINE,
@@ -23,34 +24,6 @@ from netsuite_pipeline_tests.warehouse.samples import (
     row,
     widgets,
 )
-
-HOSTILE = [
-    "",
-    " ",
-    "trailing blank ",
-    "it's",
-    '"quoted"',
-    "back\\slash",
-    "ends with \\",
-    "\\'",
-    "'; DROP TABLE widgets; --",
-    "nul \x00 inside",
-    "\x1a control Z",
-    "line\nfeed\r\ntab\t",
-    "100 % of %s and %(name)s and %%",
-    ":name ? $1 {0}",
-    "/* comment */ -- # ",
-    "NULL",
-    "\\N",
-    "日本語 العربية",
-    "😀👩‍👩‍👧",
-    "e\u0301 is not é",
-    "\u2028\u200b\ufeff",
-    "\x7f\x80\x9f",
-    "`backtick`",
-    "x" * 200,
-    "😀" * 200,
-]
 
 
 def test_rows_of_every_kind_come_back_as_they_were_sent(importer: Importer) -> None:
