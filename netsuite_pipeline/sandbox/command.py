@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from netsuite_pipeline.sandbox.availability import Feature
 from netsuite_pipeline.sandbox.keys import create_key_pair
 from netsuite_pipeline.sandbox.server import SandboxServer
 
@@ -38,11 +39,20 @@ def serve(
         Path | None, typer.Option(help="PEM certificate or public key of the OAuth 2.0 client.")
     ] = None,
     without: Annotated[list[str] | None, typer.Option(help="A table the account lacks; repeatable.")] = None,
+    without_column: Annotated[
+        list[str] | None, typer.Option(metavar="TABLE.COLUMN", help="A column the account lacks; repeatable.")
+    ] = None,
+    feature_off: Annotated[
+        list[Feature] | None, typer.Option(help="A feature that is off, with all that depends on it; repeatable.")
+    ] = None,
     past_100000: Annotated[
         PastCeilingChoice, typer.Option(help="Rows past 100,000: end in silence, or answer an error.")
     ] = PastCeilingChoice.SILENT,
 ) -> None:
     """Serve until interrupted (SIGINT or SIGTERM)."""
+    for name in without_column or ():
+        if "." not in name:
+            raise _failure(f"A column is named TABLE.COLUMN, unlike {name!r}.")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -55,7 +65,8 @@ def serve(
             concurrency=concurrency,
             latency=latency_ms / 1000,
             m2m_certificate=m2m_certificate,
-            without=without or (),
+            without=(*(without or ()), *(without_column or ())),
+            features_off=feature_off or (),
             past_ceiling=past_100000.value,
         )
     except OSError as error:

@@ -32,6 +32,7 @@ def control_routes(account: Account) -> list[Route]:
         ("/sandbox/latency", "POST", control.set_latency),
         ("/sandbox/tokens", "DELETE", control.revoke_tokens),
         ("/sandbox/tables/{table}", "POST", control.switch),
+        ("/sandbox/features/{feature}", "POST", control.switch_feature),
         ("/sandbox/records/{table}", "PUT", control.put_records),
         ("/sandbox/records/{table}/{identifier}", "DELETE", control.delete_record),
     )
@@ -113,10 +114,17 @@ class _Control:
         if columns is None:
             self._account.engine.availability.set_table(table.name, available=available)
         for column in columns or ():
-            if column not in table.columns:
-                raise ValueError(f"Table {table.name} has no column {column!r}.")
             self._account.engine.availability.set_column(table.name, column, available=available)
         return {"table": table.name, "available": available}
+
+    async def switch_feature(self, request: Request) -> object:
+        """`{"available": bool}` for a feature and all tables and columns that depend on it."""
+        available = (await _object(request)).get("available")
+        if not isinstance(available, bool):
+            raise TypeError("Expected available (true or false).")
+        feature = request.path_params["feature"]
+        self._account.engine.availability.set_feature(feature, available=available)
+        return {"feature": feature, "available": available}
 
     async def put_records(self, request: Request) -> object:
         """A list of rows to insert or update by key (or one row)."""

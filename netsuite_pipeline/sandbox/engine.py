@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from netsuite_pipeline.sandbox.availability import Availability
 from netsuite_pipeline.sandbox.dataset import Dataset
 from netsuite_pipeline.sandbox.dates import DateFormat
 from netsuite_pipeline.sandbox.errors import invalid_parameter
 from netsuite_pipeline.sandbox.expressions import TEMPORAL, Context
 from netsuite_pipeline.sandbox.numbers import number_text
-from netsuite_pipeline.sandbox.scope import Availability
 from netsuite_pipeline.sandbox.statements import Statement, compile_statement
 
 Row = dict[str, object]

@@ -10,10 +10,11 @@ from decimal import Decimal, InvalidOperation
 
 from sqlglot import exp
 
+from netsuite_pipeline.sandbox.availability import Availability
 from netsuite_pipeline.sandbox.catalogue import Column, Kind
 from netsuite_pipeline.sandbox.dates import DateFormat, PatternError, parse
 from netsuite_pipeline.sandbox.errors import unparsable_date, unsupported
-from netsuite_pipeline.sandbox.scope import Availability, Expression, Scope
+from netsuite_pipeline.sandbox.scope import Expression, Scope
 
 NUMERIC = frozenset({Kind.INTEGER, Kind.DECIMAL})
 TEMPORAL = frozenset({Kind.DATE, Kind.DATETIME})

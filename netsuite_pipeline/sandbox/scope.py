@@ -1,57 +1,10 @@
-"""Names in a query: which tables it reads, what their columns are, and what of the account is switched
-off.
-"""
+"""Names in a query: which tables and sub-selects it reads, and which columns these have."""
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from netsuite_pipeline.sandbox.catalogue import TABLES, Column, Kind
-from netsuite_pipeline.sandbox.errors import (
-    table_not_available,
-    unknown_identifier,
-    unknown_table,
-    unsupported,
-)
-
-_Key = TypeVar("_Key")
-
-
-class Availability:
-    """Tables and columns that this account lacks (feature off or no permission). Thread-safe."""
-
-    def __init__(self) -> None:
-        self.version = 0
-        self._tables: set[str] = set()
-        self._columns: set[tuple[str, str]] = set()
-        self._lock = threading.Lock()
-
-    def set_table(self, table: str, *, available: bool) -> None:
-        """Switch a whole table on or off; ValueError if there is no such table."""
-        if table not in TABLES:
-            raise ValueError(f"The sandbox has no table {table!r}. Known: {', '.join(sorted(TABLES))}.")
-        self._set(self._tables, table, available=available)
-
-    def set_column(self, table: str, column: str, *, available: bool) -> None:
-        """Switch one column on or off."""
-        self._set(self._columns, (table, column), available=available)
-
-    def columns(self, table: str) -> Mapping[str, Column]:
-        """The columns of a table that can be queried; NetSuiteFault 400 if the table cannot."""
-        if table not in TABLES:
-            raise unknown_table(table)
-        if table in self._tables:
-            raise table_not_available(table)
-        return {name: column for name, column in TABLES[table].columns.items() if (table, name) not in self._columns}
-
-    def _set(self, switched_off: set[_Key], key: _Key, *, available: bool) -> None:
-        with self._lock:
-            if available:
-                switched_off.discard(key)
-            else:
-                switched_off.add(key)
-            self.version += 1
+from netsuite_pipeline.sandbox.errors import unknown_identifier, unsupported
 
 
 @dataclass(frozen=True)

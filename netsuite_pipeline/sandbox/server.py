@@ -12,13 +12,13 @@ import uvicorn
 
 from netsuite_pipeline.sandbox.app import Account, build_app
 from netsuite_pipeline.sandbox.auth import Authenticator, Credentials, load_public_key
+from netsuite_pipeline.sandbox.availability import Availability
 from netsuite_pipeline.sandbox.control import control_routes
 from netsuite_pipeline.sandbox.dataset import Dataset
 from netsuite_pipeline.sandbox.dates import DateFormat
 from netsuite_pipeline.sandbox.delivery import AbortableProtocol
 from netsuite_pipeline.sandbox.engine import Engine, PastCeiling
 from netsuite_pipeline.sandbox.faults import FaultQueue
-from netsuite_pipeline.sandbox.scope import Availability
 from netsuite_pipeline.sandbox.stats import Stats
 
 _START_SECONDS = 30.0
@@ -29,7 +29,8 @@ class SandboxServer:
     """A running sandbox: `with SandboxServer(records=1000, seed=1) as sandbox: sandbox.base_url`.
 
     `records` is about how many importable records there are, `customers` overrides that one table, `latency`
-    is in seconds, `without` names tables the account lacks, `m2m_certificate` is a PEM file or its bytes.
+    is in seconds, `m2m_certificate` is a PEM file or its bytes. `without` names tables and columns
+    (`table.column`) the account lacks, `features_off` features with all that depends on them.
     Port 0 picks a free one. The port is bound at construction (OSError if it is taken); `dataset` replaces
     the generated data and is closed with the server.
     """
@@ -49,6 +50,7 @@ class SandboxServer:
         m2m_certificate: Path | str | bytes | None = None,
         credentials: Credentials | None = None,
         without: Iterable[str] = (),
+        features_off: Iterable[str] = (),
         dataset: Dataset | None = None,
     ) -> None:
         self.credentials = credentials or Credentials()
@@ -59,9 +61,7 @@ class SandboxServer:
             token_lifetime=token_lifetime,
         )
         rendering = DateFormat(date_format)
-        availability = Availability()
-        for table in without:
-            availability.set_table(table, available=False)
+        availability = Availability.lacking(without, features_off)
         self._socket = socket.create_server((_HOST, port))
         self.port: int = self._socket.getsockname()[1]
         try:

@@ -23,7 +23,20 @@ RUN = [sys.executable, "-c", "from netsuite_pipeline.sandbox.command import sand
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_prints_its_url_when_ready_and_stops_cleanly(number: signal.Signals, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [*RUN, "serve", "--records", "100", "--without", "location"],
+        [
+            *RUN,
+            "serve",
+            "--records",
+            "100",
+            "--without",
+            "location",
+            "--without-column",
+            "customer.terms",
+            "--feature-off",
+            "projects",
+            "--feature-off",
+            "oneworld",
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -56,7 +69,12 @@ def test_a_port_in_use_is_one_sentence() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
-    [(["--without", "nothing"], "no table 'nothing'"), (["--m2m-certificate", "/nowhere.pem"], "/nowhere.pem")],
+    [
+        (["--without", "nothing"], "no table 'nothing'"),
+        (["--without-column", "customer.nothing"], "no column 'nothing'"),
+        (["--without-column", "customer"], "TABLE.COLUMN"),
+        (["--m2m-certificate", "/nowhere.pem"], "/nowhere.pem"),
+    ],
 )
 def test_a_wrong_option_is_one_sentence(arguments: list[str], text: str) -> None:
     result = CliRunner().invoke(sandbox_app, ["serve", "--records", "0", *arguments])
