@@ -8,27 +8,24 @@ from netsuite_pipeline.orchestration.location import build_definitions
 from netsuite_pipeline.orchestration.resources import warehouse_metadata
 from netsuite_pipeline.orchestration.tags import import_job_name
 from netsuite_pipeline.record_types import CATALOG
-from netsuite_pipeline.record_types.model import RecordType, Source, date, decimal, flag, moment, reference
+from netsuite_pipeline.record_types.model import RecordType, Source, flag, moment, reference
 from netsuite_pipeline.record_types.model import text as text_field
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline_tests.orchestration.runs import batches, materializations, plan, run_batches
 
-EMPLOYEE = RecordType(
-    name="employee",
-    id=-16,
-    table="employees",
-    source=Source(table="employee"),
-    depends_on=("subsidiary", "location"),
+DEPARTMENT = RecordType(
+    name="department",
+    id=-102,
+    table="departments",
+    source=Source(table="department"),
+    depends_on=("subsidiary",),
     fields=(
-        text_field("entityid", 255),
-        text_field("email", 255),
-        reference("supervisor", "employee"),
-        reference("subsidiary", "subsidiary"),
-        decimal("laborcost"),
+        text_field("name", 255),
+        text_field("fullname", 255),
+        reference("parent", "department"),
         flag("isinactive"),
-        date("hiredate"),
         moment("lastmodifieddate"),
     ),
 )
@@ -77,33 +74,33 @@ def test_runs_of_a_backfill_take_as_many_batches_as_the_settings_say() -> None:
 
 
 @pytest.mark.usefixtures("both_databases")
-def test_a_tenth_record_type_takes_one_declaration(sandbox: SandboxServer, instance: dg.DagsterInstance) -> None:
-    catalog = CATALOG.extended(EMPLOYEE)
+def test_one_more_record_type_takes_one_declaration(sandbox: SandboxServer, instance: dg.DagsterInstance) -> None:
+    catalog = CATALOG.extended(DEPARTMENT)
     definitions = build_definitions(catalog, Settings.load())
-    assert plan(definitions, instance, "employee", dependencies=True).success
-    keys = batches(instance, "employee")
+    assert plan(definitions, instance, "department", dependencies=True).success
+    keys = batches(instance, "department")
 
     for _ in range(2):
-        assert run_batches(definitions, instance, "employee", keys).success
+        assert run_batches(definitions, instance, "department", keys).success
 
     engine = connect(Settings.load().warehouse_url.get_secret_value())
-    assert "employees" in warehouse_metadata(catalog).tables
+    assert "departments" in warehouse_metadata(catalog).tables
     assert _live(engine) == _served(sandbox)
     engine.dispose()
-    for second, first in materializations(instance, "employee").values():
+    for second, first in materializations(instance, "department").values():
         assert first["written"] == first["fetched"]
         assert second["written"] == 0
 
 
 def _live(engine: Engine) -> dict[int, tuple[object, ...]]:
-    columns = "refid, entityid, email, supervisor_id, subsidiary_id"
+    columns = "refid, name, fullname, parent_id"
     with engine.connect() as connection:
-        rows = connection.execute(text(f"SELECT {columns} FROM employees WHERE deleted_at IS NULL")).all()
+        rows = connection.execute(text(f"SELECT {columns} FROM departments WHERE deleted_at IS NULL")).all()
     return {row[0]: tuple(row[1:]) for row in rows}
 
 
 def _served(sandbox: SandboxServer) -> dict[int, tuple[object, ...]]:
-    columns = "id, entityid, email, supervisor, subsidiary"
-    rows = sandbox.dataset.connection().execute(f"SELECT {columns} FROM employee").fetchall()
+    columns = "id, name, fullname, parent"
+    rows = sandbox.dataset.connection().execute(f"SELECT {columns} FROM department").fetchall()
     assert rows
     return {row[0]: tuple(row[1:]) for row in rows}
