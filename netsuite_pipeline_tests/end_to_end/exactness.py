@@ -15,6 +15,11 @@ from netsuite_pipeline.record_types.model import Field, Kind, RecordType
 from netsuite_pipeline.sandbox.dataset import Dataset
 
 _SHOWN = 5
+# What BUILTIN.DF shows for a column, as SQLite can say it.
+_SHOWN_TEXT = {
+    "BUILTIN.DF(job.entitystatus)": "(SELECT name FROM jobstatus WHERE id = job.entitystatus)",
+    "BUILTIN.DF(charge.chargetype)": "(SELECT name FROM chargetype WHERE id = charge.chargetype)",
+}
 
 
 def assert_exact(dataset: Dataset, engine: sa.Engine, record_type: RecordType) -> int:
@@ -41,10 +46,13 @@ def assert_exact(dataset: Dataset, engine: sa.Engine, record_type: RecordType) -
 def _sandbox_rows(dataset: Dataset, record_type: RecordType) -> dict[tuple[int, ...], tuple[Any, ...]]:
     source = record_type.source
     columns = ", ".join(
-        field.source if "." in field.source else f'"{source.table}"."{field.source}"'
+        field.source if field.is_expression or "." in field.source else f'"{source.table}"."{field.source}"'
         for field in record_type.source_fields
     )
-    sql = f'SELECT {columns} FROM "{source.table}" {source.join or ""} WHERE {source.where or "1 = 1"}'
+    rows_of = f'{source.view or ""} "{source.table}" {source.join or ""}'
+    sql = f"SELECT {columns} FROM {rows_of} WHERE {source.where or '1 = 1'}"
+    for shown, text in _SHOWN_TEXT.items():
+        sql = sql.replace(shown, text)
     # `transaction` is a word of SQLite's own.
     sql = re.sub(r'(?<!")\btransaction\b(?!")', '"transaction"', sql)
     rows = [
