@@ -73,6 +73,19 @@ def test_every_reference_leads_to_a_record(dataset: Dataset) -> None:
     assert {name: count for name, count in dangling.items() if count} == {}
 
 
+def test_every_column_that_is_no_reference_holds_a_value_somewhere(dataset: Dataset) -> None:
+    without_owner = {"creditmemoline", "kitmemberof", "revcommittingtransaction", "transferorderitemlineid"}
+    for table in ("customer", "vendor", "job", "item", "transaction", "transactionline", "charge"):
+        columns = [
+            name
+            for name, column in TABLES[table].columns.items()
+            if column.target is None and name not in without_owner
+        ]
+        counted = ", ".join(f'COUNT("{name}")' for name in columns)
+        counts = dataset.connection().execute(f'SELECT {counted} FROM "{table}"').fetchone()
+        assert [name for name, count in zip(columns, counts, strict=True) if not count] == [], table
+
+
 def test_ids_have_negatives_and_gaps_and_one_space_for_all_transactions(dataset: Dataset) -> None:
     negative = dataset.connection().execute("SELECT id FROM item WHERE id < 0 ORDER BY id").fetchall()
     assert [row[0] for row in negative] == [-7, -6, -5, -4, -3, -2, -1]

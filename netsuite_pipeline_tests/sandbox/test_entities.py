@@ -53,7 +53,12 @@ def test_most_have_one_subsidiary_some_several_and_a_few_none(dataset: Dataset, 
 
 
 def test_projects_belong_to_customers(dataset: Dataset) -> None:
-    assert number(dataset, "SELECT COUNT(*) FROM job WHERE customer IS NULL OR customer <> parent") == 0
+    assert number(dataset, "SELECT COUNT(*) FROM job WHERE customer IS NULL OR parent IS NULL") == 0
+    above = "SELECT COUNT(*) FROM job j JOIN job p ON p.id = j.parent WHERE j.customer"
+    assert number(dataset, f"{above} = p.customer") == number(
+        dataset, "SELECT COUNT(*) FROM job WHERE customer <> parent"
+    )
+    assert number(dataset, f"{above} = p.customer") > 0
     assert number(dataset, "SELECT COUNT(*) FROM job WHERE customer NOT IN (SELECT id FROM customer)") == 0
     assert number(dataset, "SELECT COUNT(*) FROM job WHERE CAST(percentcomplete AS REAL) > 100") > 0
     assert number(dataset, "SELECT COUNT(*) FROM job WHERE altname <> TRIM(altname)") > 0

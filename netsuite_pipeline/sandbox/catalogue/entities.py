@@ -60,7 +60,7 @@ JOB = table(
     title="altname",
     references={
         "customer": "customer",
-        "parent": "customer",
+        "parent": "entity",
         "currency": "currency",
         "entitystatus": "jobstatus",
         "jobtype": "jobtype",

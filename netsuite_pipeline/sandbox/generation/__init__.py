@@ -16,6 +16,7 @@ from netsuite_pipeline.sandbox.generation.items import item_table
 from netsuite_pipeline.sandbox.generation.jobs import job_table
 from netsuite_pipeline.sandbox.generation.lines import line_table
 from netsuite_pipeline.sandbox.generation.organisation import organisation
+from netsuite_pipeline.sandbox.generation.rare import with_rare_columns
 from netsuite_pipeline.sandbox.generation.relations import relation_tables
 from netsuite_pipeline.sandbox.generation.rows import Rows
 from netsuite_pipeline.sandbox.generation.sizes import Sizes
@@ -27,6 +28,10 @@ def company(sizes: Sizes, seed: int) -> Iterator[Rows]:
     """Every table of one company. A table's rows have to be taken before the next table is asked for."""
     world = World.populated(sizes, seed)
     yield from code_lists()
+    yield from map(with_rare_columns, _records(sizes, seed, world))
+
+
+def _records(sizes: Sizes, seed: int, world: World) -> Iterator[Rows]:
     yield from organisation(sizes, seed, world)
     yield employee_table(seed, world)
     yield customer_table(seed, world)

@@ -32,8 +32,15 @@ _STATUSES = (
     ("CustPymt", "Customer Payment", {"B": "Not Deposited", "C": "Deposited"}),
     ("PurchOrd", "Purchase Order", {"A": "Pending Supervisor Approval", "B": "Pending Receipt", "H": "Closed"}),
 )  # fmt: skip
-# Ids of projects' statuses and types are an account's own; these are the names of a new account.
-_JOB_STATUSES = ((1, "Pending"), (2, "In Progress"), (3, "Closed"), (4, "Awarded"), (5, "Not Awarded"))
+# Ids of projects' statuses and types are an account's own; the first five are those of a new account.
+_JOB_STATUSES = (
+    (1, "Pending"),
+    (2, "In Progress"),
+    (3, "Closed"),
+    (4, "Awarded"),
+    (5, "Not Awarded"),
+    (6, "On hold: PO awaited"),
+)
 _JOB_TYPES = ((1, "Installation"), (2, "Consulting"), (3, "Internal"))
 # No source lists them; REST's sample page shows that system types have negative ids (-19).
 CHARGE_TYPES = (

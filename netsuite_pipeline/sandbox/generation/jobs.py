@@ -1,4 +1,4 @@
-"""Projects (`job`): each belongs to a customer, which is its `parent` and its `customer` alike."""
+"""Projects (`job`): each belongs to a customer, which is its `parent` too unless that is another project."""
 
 import random as randomness
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from netsuite_pipeline.sandbox.generation.words import CITIES, PROJECT_NOUNS
 from netsuite_pipeline.sandbox.generation.world import World
 
 # Ids of jobstatus that mean work goes on, and those that mean it does not (see organisation).
-IN_PROGRESS, _OTHERS = 2, (1, 3, 4, 5)
+IN_PROGRESS, _OTHERS = 2, (1, 3, 4, 5, 6)
 _BILLING_TYPES = ("CB", "FBI", "FBM", "TM")
 
 
@@ -29,12 +29,14 @@ def _jobs(random: randomness.Random, world: World) -> Iterator[dict[str, object]
     unloadable = unloadable_positions(len(world.jobs))
     services = [sellable.item for sellable in world.items if sellable.code == "Service"]
     for index, identifier in enumerate(world.jobs if world.customers else ()):
-        customer = random.choice(world.customers)
+        # A few projects are parts of an earlier one of the same customer.
+        above = world.jobs[index - 1] if index and random.random() < 0.04 else None
+        customer = random.choice(world.customers) if above is None else world.customer_of[above]
         world.customer_of[identifier] = customer
         record = _names(random, identifier) | _work(random)
         record |= {
             "customer": customer,
-            "parent": customer,
+            "parent": above or customer,
             "projectmanager": random.choice(world.employees) if world.employees and random.random() < 0.7 else None,
             "jobitem": random.choice(services) if services and random.random() < 0.2 else None,
             "subsidiary": random.choice(world.subsidiaries) if world.subsidiaries else None,

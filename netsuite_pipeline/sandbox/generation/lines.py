@@ -158,6 +158,8 @@ def _quantities(random: randomness.Random, world: World, document: Document, det
         "price": random.choice((*world.price_levels, -1)) if world.price_levels else None,
         "units": 1 if chance() < 0.5 else None,
         "rate": cents(detail.price),
+        "rateamount": cents(detail.price),
+        "billeddate": day(document.created + 20) if detail.billed else None,
         "costestimate": cost,
         "costestimatetype": "ITEMDEFINED",
         "estgrossprofit": cents((detail.amount or 0) * 2 // 5),
