@@ -37,7 +37,6 @@ def _employee(random: randomness.Random, world: World, identifier: int, supervis
     hired = int(chance() * (len(DAYS) - 400))
     left = hired + int(chance() * 900) if chance() < 0.12 else None
     subsidiary = random.choice(world.subsidiaries) if world.subsidiaries else None
-    limit = str(int(chance() * 20) * 500) if chance() < 0.3 else None
     return {
         "id": identifier,
         "entityid": blanks(random, f"{identifier} {first} {last}", 0.02),
@@ -56,10 +55,6 @@ def _employee(random: randomness.Random, world: World, identifier: int, supervis
         "class": int(chance() * 3) + 1 if chance() < 0.3 else None,
         "subsidiary": subsidiary,
         "location": random.choice(world.locations) if world.locations and chance() < 0.8 else None,
-        "currency": 1,
-        "employeestatus": -1 if chance() < 0.8 else 4,
-        "employeetype": 1 if chance() < 0.9 else 3,
-        "workcalendar": 1,
         "isinactive": flag(left is not None),
         "giveaccess": flag(left is None and chance() < 0.6),
         "issalesrep": flag(chance() < 0.35),
@@ -68,6 +63,17 @@ def _employee(random: randomness.Random, world: World, identifier: int, supervis
         "releasedate": None if left is None else day(left),
         "datecreated": moment(hired, 32_000 + identifier % 20_000),
         "lastmodifieddate": moment((left or hired) + 10, int(chance() * 86_400)),
+    } | _terms(random)
+
+
+def _terms(random: randomness.Random) -> dict[str, object]:
+    chance = random.random
+    limit = str(int(chance() * 20) * 500) if chance() < 0.3 else None
+    return {
+        "currency": 1,
+        "employeestatus": -1 if chance() < 0.8 else 4,
+        "employeetype": 1 if chance() < 0.9 else 3,
+        "workcalendar": 1,
         "approvallimit": limit,
         "expenselimit": limit,
         "purchaseorderlimit": limit,

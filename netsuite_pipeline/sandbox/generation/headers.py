@@ -39,7 +39,7 @@ def _headers(random: randomness.Random, world: World, documents: Sequence[Docume
     unloadable = {code: unloadable_positions(count) for code, count in totals.items()}
     seen: Counter[str] = Counter()
     for document in documents:
-        record = _shared(random, world, document) | _own(random, document)
+        record = _shared(random, world, document) | _settings(random, document) | _own(random, document)
         number = unloadable[document.code].get(seen[document.code])
         spoil(record, number, ("trandate", YEAR_19_DATE), ("exchangerate", HUGE_NUMBER))
         seen[document.code] += 1
@@ -75,6 +75,12 @@ def _shared(random: randomness.Random, world: World, document: Document) -> dict
         "foreigntotal": cents(document.total),
         "posting": flag(document.code in _POSTING and document.letter != "V"),
         "postingperiod": 100 + document.created // 30 if document.code in _POSTING else None,
+    }
+
+
+def _settings(random: randomness.Random, document: Document) -> dict[str, object]:
+    chance = random.random
+    return {
         "customform": 92,
         "nexus": 1,
         "source": "Web (Connector)" if chance() < 0.1 else None,

@@ -141,7 +141,7 @@ def _item(random: randomness.Random, world: World, document: Document, detail: D
 
 def _quantities(random: randomness.Random, world: World, document: Document, detail: Detail) -> _Record:
     chance, quantity, order = random.random, detail.quantity or 0, document.code == "SalesOrd"
-    cost = cents((detail.amount or 0) * 3 // 5)
+    value = abs(detail.amount or 0)
     goods = detail.code in FULFILLABLE
     return {
         "quantity": str(quantity if document.code == "PurchOrd" else -quantity),
@@ -160,9 +160,9 @@ def _quantities(random: randomness.Random, world: World, document: Document, det
         "rate": cents(detail.price),
         "rateamount": cents(detail.price),
         "billeddate": day(document.created + 20) if detail.billed else None,
-        "costestimate": cost,
+        "costestimate": cents(value * 3 // 5),
         "costestimatetype": "ITEMDEFINED",
-        "estgrossprofit": cents((detail.amount or 0) * 2 // 5),
+        "estgrossprofit": cents(value - value * 3 // 5),
         "chargetype": random.choice(_CHARGE_TYPE_IDS)
         if detail.code == "Service" and document.code == "CustInvc" and chance() < 0.2
         else None,

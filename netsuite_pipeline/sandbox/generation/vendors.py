@@ -30,8 +30,7 @@ def vendor_table(seed: int, world: World) -> Rows:
 def _vendors(random: randomness.Random, world: World) -> Iterator[dict[str, object]]:
     unloadable = unloadable_positions(len(world.vendors))
     for index, identifier in enumerate(world.vendors):
-        record = _vendor(random, identifier) | _money(random)
-        # In a real account fewer than one in ten vendors has a contact or an approver.
+        record = _vendor(random, identifier) | _settings(random) | _money(random)
         record["timeapprover"] = random.choice(world.employees) if world.employees and random.random() < 0.05 else None
         spoil(record, unloadable.get(index), ("phone", OVERLONG_PHONE), ("datecreated", YEAR_19_DATE))
         yield record
@@ -67,6 +66,14 @@ def _vendor(random: randomness.Random, identifier: int) -> dict[str, object]:
         "accountnumber": f"K-{int(chance() * 99_999)}" if chance() < 0.4 else None,
         "comments": remark(random, 0.15),
         "printoncheckas": company.strip() if not is_person and chance() < 0.1 else None,
+        "datecreated": moment(created, int(chance() * 86_400)),
+        "lastmodifieddate": moment(created + int(chance() * (len(DAYS) - created)), int(chance() * 86_400)),
+    }
+
+
+def _settings(random: randomness.Random) -> dict[str, object]:
+    chance = random.random
+    return {
         "emailpreference": "DEFAULT",
         "globalsubscriptionstatus": "2",
         "subsidiaryedition": "US",
@@ -78,8 +85,6 @@ def _vendor(random: randomness.Random, identifier: int) -> dict[str, object]:
         "emailtransactions": flag(chance() < 0.3),
         "faxtransactions": "F",
         "printtransactions": "F",
-        "datecreated": moment(created, int(chance() * 86_400)),
-        "lastmodifieddate": moment(created + int(chance() * (len(DAYS) - created)), int(chance() * 86_400)),
     }
 
 
