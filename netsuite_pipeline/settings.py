@@ -65,6 +65,10 @@ class Settings(BaseSettings):
         validate_default=True,
         description="mysql+pymysql://user:password@host/database, or an SQLite file (relative: in DAGSTER_HOME).",
     )
+    record_types_file: Path | None = Field(
+        None,
+        description="YAML file of custom columns and record types (absolute path); see docs/record_types.example.yaml.",
+    )
     batch_size: int = Field(1000, ge=1, le=100_000, description="Records per batch when a range is planned.")
     run_batches: int = Field(25, ge=1, le=1000, description="Batches per Dagster run; a run costs seconds to start.")
     delete_guard_percent: int = Field(
@@ -90,6 +94,13 @@ class Settings(BaseSettings):
     feature_wave_coordination: bool = Field(
         default=True, description="Off: dispatch each level at once, whatever its size."
     )
+
+    @field_validator("record_types_file")
+    @classmethod
+    def _file_is_absolute(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_absolute():
+            raise ValueError("expected an absolute path, because daemon, runs and command start in different folders")
+        return value
 
     @field_validator("netsuite_account_id")
     @classmethod

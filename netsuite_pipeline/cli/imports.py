@@ -13,8 +13,8 @@ from netsuite_pipeline.orchestration.heartbeat import heartbeats
 from netsuite_pipeline.orchestration.import_start import start_import
 from netsuite_pipeline.orchestration.partitions import PartitionRegistry
 from netsuite_pipeline.orchestration.resources import PipelineResource
-from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.catalog import CatalogError
+from netsuite_pipeline.record_types.custom import load_catalog
 from netsuite_pipeline.warehouse.rejects import rejected_rows
 from netsuite_pipeline.waves.model import JobStatus, utc_now
 from netsuite_pipeline.waves.planning import JobPlan
@@ -59,10 +59,11 @@ def plan_import(names: list[str], *, dependencies: bool, trigger: str) -> JobPla
     """Plans an import in this process. The id of the job is its time, readable and in order."""
     job_id = f"{utc_now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
     pipeline = PipelineResource()
+    catalog = load_catalog(pipeline.settings())
     with dagster_instance() as instance, heartbeats(job_id, pipeline.engine):
         return start_import(
             pipeline=pipeline,
-            catalog=CATALOG,
+            catalog=catalog,
             registry=PartitionRegistry(instance),
             job_id=job_id,
             names=names,

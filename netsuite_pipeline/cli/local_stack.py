@@ -47,7 +47,8 @@ class LocalStack:
 
         The sandbox's credentials are constants and no secrets.
         """
-        names = [name for name in os.environ if name.startswith("NETSUITE_")] + ["DAGSTER_HOME", "WAREHOUSE_URL"]
+        wanted = {"DAGSTER_HOME", "WAREHOUSE_URL", "RECORD_TYPES_FILE"}
+        names = [name for name in os.environ if name.startswith("NETSUITE_") or name in wanted]
         lines = [f"export {name}={shlex.quote(os.environ[name])}\n" for name in sorted(names)]
         path = self.directory / "environment"
         path.write_text("".join(lines))

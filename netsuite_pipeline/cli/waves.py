@@ -7,7 +7,7 @@ import typer
 from netsuite_pipeline.cli.console import results
 from netsuite_pipeline.cli.progress import status_view, types_table
 from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
-from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.record_types.custom import load_catalog
 from netsuite_pipeline.warehouse.rejects import rejected_rows
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.waves.store import WaveStore
@@ -23,8 +23,9 @@ def _group() -> None:
 @waves_app.command()
 def status(job: Annotated[str | None, typer.Argument(help="Job id; the latest import if not given.")] = None) -> None:
     """Show the waves, batches and record types of an import."""
-    with PipelineResource().engine() as engine:
-        ensure_tables(engine, warehouse_metadata(CATALOG))
+    pipeline = PipelineResource()
+    with pipeline.engine() as engine:
+        ensure_tables(engine, warehouse_metadata(load_catalog(pipeline.settings())))
         store = WaveStore(engine)
         latest = store.latest_job()
         if job is None and latest is None:

@@ -105,7 +105,8 @@ def _check_unique(declared: list[RecordType]) -> None:
 
 
 def _check_fields(record_type: RecordType) -> None:
-    names = [field.name for field in (*record_type.key, *record_type.value_fields)]
+    unstored = [field for field in record_type.fields if not field.stored]
+    names = [field.name for field in (*record_type.key, *record_type.value_fields, *unstored)]
     repeated = {name for name in names if names.count(name) > 1}
     reserved = {"external_id", "row_hash", "record_type", "imported_at", "deleted_at"} & set(names)
     if repeated or reserved:

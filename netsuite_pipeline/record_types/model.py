@@ -33,7 +33,8 @@ class Field:
     `name` is the column of the target table and the key of the row NetSuite answers (the query aliases
     it). `source` is the SuiteQL column, which belongs to the record type's own table if it has no dot, or a
     SuiteQL expression whose columns are all qualified. `length` counts characters (None: TEXT without a limit).
-    `references` names the record type whose `refid` this column holds.
+    `references` names the record type whose `refid` this column holds. A field that is not `stored` is there
+    for the rules only: it is asked for and has no column.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Field:
     scale: int | None = None
     references: str | None = None
     nullable: bool = True
+    stored: bool = True
 
     @property
     def is_expression(self) -> bool:
@@ -172,7 +174,8 @@ class RecordType:
     @property
     def value_fields(self) -> tuple[Field, ...]:
         """Every column beside the key: those of NetSuite's, then the derived ones."""
-        return self.fields + tuple(rule.field for rule in self.rules if isinstance(rule, Derived))
+        stored = tuple(field for field in self.fields if field.stored)
+        return stored + tuple(rule.field for rule in self.rules if isinstance(rule, Derived))
 
     @property
     def checks(self) -> tuple[Check, ...]:

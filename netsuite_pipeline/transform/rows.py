@@ -30,6 +30,7 @@ class RowTransformer:
     def __init__(self, record_type: RecordType) -> None:
         self._keys = [(field.name, converter_for(field)) for field in record_type.key]
         self._fields = [(field.name, converter_for(field)) for field in record_type.fields]
+        self._unstored = [index for index, field in enumerate(record_type.fields) if not field.stored]
         self._checks = record_type.checks
         self._derived = [rule.compute for rule in record_type.rules if isinstance(rule, Derived)]
         self._names = tuple(field.name for field in record_type.source_fields)
@@ -81,7 +82,10 @@ class RowTransformer:
                 complaint = check.complaint(typed)
                 if complaint is not None:
                     raise _RowError(check.field, check.reason, complaint)
-            converted += [compute(typed) for compute in self._derived]
+            derived = [compute(typed) for compute in self._derived]
+            for index in reversed(self._unstored):
+                del converted[index]
+            converted += derived
         return converted
 
 

@@ -1,0 +1,212 @@
+"""The catalog with the user's own columns and record types, from the YAML file that RECORD_TYPES_FILE names.
+
+`load_catalog` is the only way in which the code location and the command get their catalog. What the file may say is
+in `custom_model`, how its columns become fields in `custom_fields`; docs/record_types.example.yaml shows it all.
+"""
+
+import difflib
+import keyword
+from collections.abc import Sequence
+from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Protocol
+
+from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.record_types.catalog import Catalog, CatalogError
+from netsuite_pipeline.record_types.custom_fields import Addition, additions
+from netsuite_pipeline.record_types.custom_model import ExtensionSpec, FileSpec, TypeSpec, read_spec
+from netsuite_pipeline.record_types.custom_yaml import CustomTypesError, Document, Place, read_document
+from netsuite_pipeline.record_types.model import SINGLE_KEY, Field, RecordType, Source
+
+# The pipeline's own tables beside the record types' (a test compares them with the warehouse).
+_OWN_TABLES = """import_rejects batch_ledger refused_logins missing_columns column_probes import_jobs import_job_types
+    wave_coordination wave_batches run_heartbeats alembic_version"""
+OWN_TABLES = frozenset(_OWN_TABLES.split())
+_WORDS = "context conf config meta arg_dict dict input_arg_dict output_arg_dict int str float bool input output type"
+_WORDS_OF_DAGSTER = frozenset(_WORDS.split())
+# A custom field belongs to the tables of its prefix; custrecord_ fields are on custom records and on lists.
+_TABLES_OF_PREFIX = {
+    "custentity": {"customer", "vendor", "employee", "job"},
+    "custbody": {"transaction"},
+    "custcol": {"transactionline"},
+    "custitem": {"item"},
+}
+
+
+class CatalogSettings(Protocol):
+    """The one setting that a catalog depends on."""
+
+    @property
+    def record_types_file(self) -> Path | None:
+        """The user's YAML file, if there is one."""
+
+
+def load_catalog(settings: CatalogSettings) -> Catalog:
+    """The built-in record types with the user's columns, and the user's record types.
+
+    CustomTypesError, a CatalogError, is one sentence that names file and line and what to write instead.
+    """
+    file = settings.record_types_file
+    return CATALOG if file is None else extended_catalog(CATALOG, file)
+
+
+def extended_catalog(builtin: Catalog, file: Path) -> Catalog:
+    """`builtin` with what `file` adds to it."""
+    document = read_document(file)
+    return _Reading(builtin, document, read_spec(document)).catalog()
+
+
+class _Reading:
+    """One file being applied to a catalog: the checks that need more than a single value."""
+
+    def __init__(self, builtin: Catalog, document: Document, spec: FileSpec) -> None:
+        self._builtin = builtin
+        self._document = document
+        self._spec = spec
+        self._known = (*builtin.names, *spec.types)
+        self._ids: dict[int, str] = {}
+        self._tables = {record_type.table for record_type in builtin}
+        # Types that share a table share its columns, so one name means one column there.
+        self._columns = {
+            (record_type.table, field.name): _shape(field)
+            for record_type in builtin
+            for field in record_type.value_fields
+        }
+
+    def catalog(self) -> Catalog:
+        """The extended catalog; CustomTypesError for the first thing that does not fit."""
+        extended = {record_type.name: record_type for record_type in self._builtin}
+        for name, extension in self._spec.extend.items():
+            for target in self._extended_types(name):
+                extended[target] = self._extended(extended[target], extension, ("extend", name))
+        declared = [self._declared(name, spec) for name, spec in self._spec.types.items()]
+        self._check_circles()
+        try:
+            return Catalog((*extended.values(), *declared))
+        except CatalogError as error:
+            raise CustomTypesError(f"{self._document.file}: {error}") from None
+
+    def _extended_types(self, name: str) -> tuple[str, ...]:
+        if name in self._builtin:
+            return (name,)
+        of_table = tuple(record_type.name for record_type in self._builtin if record_type.table == name)
+        if of_table:
+            return of_table
+        raise self._document.error(
+            ("extend", name),
+            f"there is no built-in record type {name!r}; write {_likely(name, self._builtin.names)}, or declare a type"
+            " of your own under `types`.",
+        )
+
+    def _extended(self, record_type: RecordType, extension: ExtensionSpec, place: Place) -> RecordType:
+        added = additions(extension, place, self._document)
+        taken = {field.name for field in (*record_type.source_fields, *record_type.value_fields)}
+        for addition in added:
+            self._check_prefix(addition, record_type)
+            self._check_free(addition, taken, record_type)
+            self._check_reference(addition)
+        return replace(
+            record_type,
+            fields=record_type.fields + tuple(addition.field for addition in added if addition.field),
+            rules=record_type.rules + tuple(addition.rule for addition in added if addition.rule),
+        )
+
+    def _declared(self, name: str, spec: TypeSpec) -> RecordType:
+        place = ("types", name)
+        self._check_type(name, spec, place)
+        bare = RecordType(
+            name=name,
+            id=spec.id,
+            table=spec.table,
+            source=Source(table=spec.source or name, modified=spec.modified),
+            fields=(),
+            depends_on=spec.depends_on,
+            key=SINGLE_KEY,
+        )
+        return self._extended(bare, spec, place)
+
+    def _check_type(self, name: str, spec: TypeSpec, place: Place) -> None:
+        error = self._document.error
+        if keyword.iskeyword(name) or name in _WORDS_OF_DAGSTER:
+            raise error(place, f"{name!r} cannot name an asset of Dagster's; write another name, e.g. '{name}_record'.")
+        if name in self._builtin:
+            raise error(place, f"{name!r} is a built-in record type; write its columns under `extend`.")
+        if spec.table in self._tables | OWN_TABLES:
+            raise error((*place, "table"), f"the table {spec.table!r} is taken; write another name, e.g. {name!r}.")
+        self._tables.add(spec.table)
+        owner = self._ids.setdefault(spec.id, name)
+        if owner != name:
+            raise error((*place, "id"), f"{owner!r} has the id {spec.id} already; write another one.")
+        for number, parent in enumerate(spec.depends_on):
+            self._check_known(parent, (*place, "depends_on", number))
+        if not spec.columns and not spec.json_columns:
+            raise error(place, f"{name!r} has no columns; write them below `columns:`, each as `name: {{kind: …}}`.")
+        dates = [source for source, column in spec.columns.items() if column.kind == "datetime"]
+        if spec.modified is not None and spec.modified not in dates:
+            raise error(
+                (*place, "modified"),
+                f"{spec.modified!r} is no datetime column of {name!r}; write {_likely(spec.modified, dates)}, or remove"
+                " this line.",
+            )
+
+    def _check_prefix(self, addition: Addition, record_type: RecordType) -> None:
+        prefix = addition.source.lower().partition("_")[0]
+        tables = _TABLES_OF_PREFIX.get(prefix)
+        if tables is None or record_type.source.table in tables:
+            return
+        fitting = [known.name for known in self._builtin if known.source.table in tables]
+        raise self._document.error(
+            addition.place,
+            f"{record_type.name!r} has no {prefix}_ fields; write {addition.source!r} under {' or '.join(fitting)}.",
+        )
+
+    def _check_free(self, addition: Addition, taken: set[str], record_type: RecordType) -> None:
+        for field in addition.columns:
+            if field.name in taken:
+                raise self._document.error(
+                    addition.place,
+                    f"{record_type.name!r} has a column {field.name!r} already; remove this one or give it another name"
+                    " with `as: …`.",
+                )
+            taken.add(field.name)
+            known = self._columns.setdefault((record_type.table, field.name), _shape(field))
+            if known != _shape(field):
+                raise self._document.error(
+                    addition.place,
+                    f"table {record_type.table!r} has another column {field.name!r}, of another type of record; write"
+                    " the same kind and sizes or another name with `as: …`.",
+                )
+
+    def _check_reference(self, addition: Addition) -> None:
+        if addition.field is not None and addition.field.references is not None:
+            self._check_known(addition.field.references, (*addition.place, "references"))
+
+    def _check_known(self, name: str, place: Place) -> None:
+        if name not in self._known:
+            raise self._document.error(
+                place, f"there is no record type {name!r}; write {_likely(name, self._known)}, or remove it."
+            )
+
+    def _check_circles(self) -> None:
+        graph = {name: spec.depends_on for name, spec in self._spec.types.items()}
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            circle: Sequence[str] = error.args[1]
+            raise self._document.error(
+                ("types", circle[0], "depends_on"),
+                f"record types depend on each other in a circle, {' -> '.join(circle)}; remove one of these from its"
+                " depends_on.",
+            ) from None
+
+
+def _likely(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    if close:
+        return repr(close[0])
+    return f"one of {', '.join(known)}" if known else "the name of one that is declared"
+
+
+def _shape(field: Field) -> tuple[object, ...]:
+    return field.kind, field.length, field.precision, field.scale

@@ -1,0 +1,200 @@
+"""What the user's YAML file may say: its keys, their types, and the sentence for each mistake.
+
+Single values only; whether names clash or refer to something that exists is checked in `custom`.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from netsuite_pipeline.record_types.custom_yaml import CustomTypesError, Document
+
+# MySQL's limit on names; a derived column takes five characters more.
+_NAME_LENGTH = 59
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_COLUMN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_SHOWN = 60
+_MOST_DIGITS = 65
+_MOST_DECIMALS = 30
+# Column and table names that Oracle keeps for itself: NetSuite refuses a query that uses one as an alias.
+_WORDS = """access add all alter and any as asc between by char check cluster column comment connect create current date
+    decimal default delete desc distinct drop else exists file float for from grant group having identified in index
+    initial insert integer intersect into is level like lock long minus mode not null number of offline on online
+    option or order prior public raw rename resource row rowid rownum rows select session set share size smallint start
+    synonym sysdate table then to trigger uid union unique update user validate values varchar view where with"""
+_RESERVED = frozenset(_WORDS.split())
+
+
+class ColumnKind(StrEnum):
+    """The kinds of the file: those of `model.Kind`, text without a limit, and codes with a meaning."""
+
+    INTEGER = "integer"
+    REFERENCE = "reference"
+    TEXT = "text"
+    LONG_TEXT = "long_text"
+    DECIMAL = "decimal"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    ENUM = "enum"
+
+
+def _kind(value: Any) -> Any:
+    if value not in list(ColumnKind):
+        raise ValueError(f"{value!r} is no kind of column; write one of {', '.join(ColumnKind)}.")
+    return value
+
+
+def _name(value: str) -> str:
+    if _NAME.fullmatch(value) is None or len(value) > _NAME_LENGTH:
+        raise ValueError(
+            f"{value!r} cannot be a name; write at most {_NAME_LENGTH} lower-case letters, digits and underscores,"
+            " a letter first."
+        )
+    if value in _RESERVED:
+        raise ValueError(f"{value!r} is a word of SQL; write another name, e.g. '{value}_value'.")
+    return value
+
+
+def _source(value: str) -> str:
+    if _COLUMN.fullmatch(value) is None:
+        raise ValueError(f"{value!r} cannot be a name of NetSuite's; write its script id, e.g. 'custentity_region'.")
+    return value
+
+
+def _id(value: int) -> int:
+    if not 1 <= value <= 2**31 - 1:
+        raise ValueError("the id must be positive, because built-in types have the negative ones; write e.g. id: 17.")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+SourceName = Annotated[str, AfterValidator(_source)]
+Id = Annotated[int, Field(strict=True), AfterValidator(_id)]
+Kind = Annotated[ColumnKind, BeforeValidator(_kind)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class ColumnSpec(_Strict):
+    """One column: its kind, and what belongs to the kind. `as` names it in the target table."""
+
+    kind: Kind
+    name: Name | None = Field(None, alias="as")
+    length: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    references: str | None = None
+    names: dict[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> "ColumnSpec":
+        allowed = {
+            ColumnKind.TEXT: {"length"},
+            ColumnKind.DECIMAL: {"precision", "scale"},
+            ColumnKind.REFERENCE: {"references"},
+            ColumnKind.ENUM: {"names"},
+        }.get(self.kind, set())
+        for given in ("length", "precision", "scale", "references", "names"):
+            if getattr(self, given) is not None and given not in allowed:
+                raise ValueError(f"a column of kind {self.kind} has no {given}; remove {given} or write another kind.")
+        _check_sizes(self)
+        return self
+
+
+def _check_sizes(column: ColumnSpec) -> None:
+    if column.kind is ColumnKind.TEXT and (column.length is None or not 1 <= column.length <= 16_000):
+        raise ValueError(
+            "a text needs a length; write length: 1 to 16000, or kind: long_text for text without a limit."
+        )
+    if column.kind is ColumnKind.ENUM and not column.names:
+        raise ValueError("an enum needs names; write names: {A: Active, B: Sold} with the codes that NetSuite sends.")
+    if any(len(name) > 64 for name in (column.names or {}).values()):
+        raise ValueError("a name of an enum is too long; write at most 64 characters.")
+    if column.kind is not ColumnKind.DECIMAL:
+        return
+    if column.precision is None or column.scale is None:
+        raise ValueError("a decimal needs both sizes; write precision: 24 and scale: 8, which hold every money amount.")
+    if not (1 <= column.precision <= _MOST_DIGITS and 0 <= column.scale <= min(column.precision, _MOST_DECIMALS)):
+        raise ValueError(
+            f"these sizes do not go together; write precision: 1 to {_MOST_DIGITS} and scale: 0 to {_MOST_DECIMALS},"
+            " scale not above precision."
+        )
+
+
+class ExtensionSpec(_Strict):
+    """What is added to a built-in type: typed columns, and columns that share one JSON column."""
+
+    columns: dict[SourceName, ColumnSpec] = {}
+    json_columns: tuple[SourceName, ...] = ()
+
+
+class TypeSpec(ExtensionSpec):
+    """A whole record type. `source` is NetSuite's table, if it is not called as the type is."""
+
+    id: Id
+    table: Name
+    source: SourceName | None = None
+    modified: str | None = None
+    depends_on: tuple[str, ...] = ()
+
+
+class FileSpec(_Strict):
+    """The whole file."""
+
+    extend: dict[str, ExtensionSpec] = {}
+    types: dict[Name, TypeSpec] = {}
+
+
+_EXPECTED: Mapping[str, str] = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "dict_type": "`name: value` lines, indented",
+    "model_type": "`name: value` lines, indented",
+    "tuple_type": "a list such as [a, b]",
+}
+
+
+def read_spec(document: Document) -> FileSpec:
+    """The file's content, checked value by value; CustomTypesError for the first mistake from the top."""
+    try:
+        return FileSpec.model_validate(document.data or {})
+    except ValidationError as error:
+        found = [_explained(document, dict(mistake)) for mistake in error.errors(include_url=False)]
+    raise min(found, key=lambda mistake: mistake[0])[1]
+
+
+def _explained(document: Document, mistake: Mapping[str, Any]) -> tuple[int, CustomTypesError]:
+    # pydantic marks a mistake in a key with an element of its own.
+    place = tuple(part for part in mistake["loc"] if part != "[key]")
+    line = next(document.lines[place[:end]] for end in range(len(place), -1, -1) if place[:end] in document.lines)
+    return line, document.error(place, _sentence(place, mistake))
+
+
+def _sentence(place: tuple[str | int, ...], mistake: Mapping[str, Any]) -> str:
+    kind, last = mistake["type"], place[-1] if place else "the file"
+    if kind == "extra_forbidden":
+        known = ", ".join(field.alias or name for name, field in _model_at(place[:-1]).model_fields.items())
+        return f"{last!r} is not known here; write one of {known}."
+    if kind == "missing":
+        return f"{last!r} is missing; write `{last}: …` below this line."
+    if kind == "value_error":
+        return str(mistake["msg"]).removeprefix("Value error, ")
+    given = repr(mistake["input"])
+    given = given if len(given) <= _SHOWN else f"{given[:_SHOWN]}…"
+    return f"{last!r} cannot be {given}; write {_EXPECTED.get(kind, 'another value')}."
+
+
+def _model_at(place: tuple[str | int, ...]) -> type[BaseModel]:
+    if len(place) == 4:
+        return ColumnSpec
+    if len(place) == 2:
+        return ExtensionSpec if place[0] == "extend" else TypeSpec
+    return FileSpec

@@ -1,0 +1,117 @@
+"""YAML text with line numbers: plain values, and the line on which each of them stands.
+
+Only what a declaration needs: mappings, lists, whole numbers, true, false and text. `No` and `1:30` stay text, and a
+name that stands twice is an error. What the values mean is decided in `custom_model` and `custom`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from netsuite_pipeline.record_types.catalog import CatalogError
+
+Place = tuple[str | int, ...]
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+
+
+class CustomTypesError(CatalogError):
+    """The file of custom record types is wrong; the text is one sentence with file, line and what to write."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a file says (`data`), and where: the line of every key and list entry, by its path from the top."""
+
+    file: Path
+    data: Any
+    lines: Mapping[Place, int]
+
+    def error(self, place: Sequence[str | int], sentence: str) -> CustomTypesError:
+        """The error for what stands at `place`, or for what encloses it where nothing stands there."""
+        for end in range(len(place), -1, -1):
+            line = self.lines.get(tuple(place[:end]))
+            if line is not None:
+                return located(self.file, line, sentence)
+        return located(self.file, 1, sentence)
+
+
+def located(file: Path, line: int, sentence: str) -> CustomTypesError:
+    """The error with file and line in front."""
+    return CustomTypesError(f"{file}, line {line}: {sentence}")
+
+
+def read_document(file: Path) -> Document:
+    """The parsed file; CustomTypesError if it cannot be read or is no YAML."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CustomTypesError(f"RECORD_TYPES_FILE cannot be read: {file}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise CustomTypesError(f"RECORD_TYPES_FILE cannot be read: {file} is no UTF-8 text.") from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = 1 if mark is None else mark.line + 1
+        raise located(file, line, f"this is no YAML ({error.problem}); check indentation, colons and quotes.") from None
+    except yaml.YAMLError:
+        raise located(file, 1, "this is no YAML; remove what is no printable text.") from None
+    lines: dict[Place, int] = {(): 1}
+    data = None if node is None else _Reader(file, lines).value(node, ())
+    return Document(file, data, lines)
+
+
+class _Reader:
+    """Turns YAML nodes into values and notes their lines."""
+
+    def __init__(self, file: Path, lines: dict[Place, int]) -> None:
+        self._file = file
+        self._lines = lines
+        self._open: list[yaml.Node] = []
+
+    def value(self, node: yaml.Node, place: Place) -> Any:
+        if any(node is outer for outer in self._open):
+            raise located(self._file, node.start_mark.line + 1, "this contains itself; write it out.")
+        self._lines.setdefault(place, node.start_mark.line + 1)
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node)
+        self._open.append(node)
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return [self.value(entry, (*place, number)) for number, entry in enumerate(node.value)]
+            return self._mapping(node.value, place)
+        finally:
+            self._open.pop()
+
+    def _mapping(self, pairs: Iterable[tuple[yaml.Node, yaml.Node]], place: Place) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise located(self._file, line, "a name is expected here; write `name: value`.")
+            if key.value in found:
+                first = self._lines[(*place, key.value)]
+                raise located(
+                    self._file,
+                    line,
+                    f"{key.value!r} stands here a second time, after line {first}; remove one of them.",
+                )
+            self._lines[(*place, key.value)] = line
+            found[key.value] = self.value(value, (*place, key.value))
+        return found
+
+
+def _scalar(node: yaml.ScalarNode) -> Any:
+    text: str = node.value
+    # A style means quotes or a block: text whatever it says.
+    if node.style is not None:
+        return text
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    return int(text) if _INTEGER.fullmatch(text) else text

@@ -1,0 +1,237 @@
+"""The user's YAML file: what it adds to the catalog, and one sentence with file and line for every mistake."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.catalog import Catalog
+from netsuite_pipeline.record_types.custom import OWN_TABLES, load_catalog
+from netsuite_pipeline.record_types.custom_yaml import CustomTypesError
+from netsuite_pipeline.record_types.model import Kind, RecordType
+from netsuite_pipeline.settings import Settings, SettingsError
+from netsuite_pipeline.transform.batch import Row
+from netsuite_pipeline.transform.rows import RowTransformer, columns_of
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "record_types.example.yaml"
+FLEET = "types:\n  fleet:\n    id: 5\n    table: cars\n    columns:\n      name: {kind: text, length: 9}\n"
+CUSTOMER = "extend:\n  customer:\n    columns:\n      "
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The one setting that a catalog needs."""
+
+    record_types_file: Path | None
+
+
+Load = Callable[[str], Catalog]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """The catalog of a file with this text."""
+
+    def catalog(text: str) -> Catalog:
+        file = tmp_path / "types.yaml"
+        file.write_text(text)
+        return load_catalog(Chosen(file))
+
+    return catalog
+
+
+def names(record_type: RecordType) -> set[str]:
+    return {field.name for field in record_type.value_fields}
+
+
+def test_without_a_file_the_catalog_is_the_built_in_one() -> None:
+    assert load_catalog(Chosen(None)) is CATALOG
+    assert load_catalog(Settings()) is CATALOG
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "extend: {}\ntypes: {}\n"])
+def test_an_empty_file_adds_nothing(load: Load, text: str) -> None:
+    assert list(load(text)) == list(CATALOG)
+
+
+def test_the_example_of_the_documentation_loads() -> None:
+    catalog = load_catalog(Chosen(EXAMPLE))
+    fleet = catalog.get("customrecord_fleet")
+    assert (fleet.id, fleet.table, fleet.source.table) == (217, "fleet", "customrecord_fleet")
+    assert fleet.source.modified == "lastmodified"
+    assert catalog.level("customrecord_fleet") == 1 + max(catalog.level("employee"), catalog.level("location"))
+    columns = {field.name: field for field in fleet.value_fields}
+    assert list(columns)[-3:] == ["price", "state", "state_name"]
+    assert (columns["driver_id"].kind, columns["driver_id"].references) == (Kind.REFERENCE, "employee")
+    assert (columns["plate"].kind, columns["plate"].length) == (Kind.TEXT, 16)
+    added = names(catalog.get("customer")) - names(CATALOG.get("customer"))
+    assert added == {
+        "custentity_region",
+        "custentity_account_manager_id",
+        "custentity_credit_score",
+        "is_key_account",
+        "custom_fields",
+    }
+
+
+def test_a_table_stands_for_every_type_that_is_stored_in_it() -> None:
+    catalog = load_catalog(Chosen(EXAMPLE))
+    extended = {found.name for found in catalog if "custitem_warranty_months" in names(found)}
+    assert extended == {found.name for found in CATALOG if found.table == "items"}
+
+
+def test_the_example_shows_every_kind_there_is() -> None:
+    catalog = load_catalog(Chosen(EXAMPLE))
+    builtin = {field for found in CATALOG for field in found.value_fields}
+    assert {field.kind for found in catalog for field in found.value_fields if field not in builtin} == set(Kind)
+
+
+def test_words_that_yaml_takes_for_something_else_stay_text(load: Load) -> None:
+    fleet = load(FLEET + "      state: {kind: enum, names: {N: No, 1: On, 2: 1:30}}\n").get("fleet")
+    transformed = RowTransformer(fleet).transform({"refid": "1", "state": "N"}, BatchRange(1, 9))
+    assert isinstance(transformed, Row)
+    assert dict(zip(columns_of(fleet), transformed.values, strict=True))["state_name"] == "No"
+
+
+def test_json_columns_keep_each_value_as_sent_sorted_and_without_nulls(load: Load) -> None:
+    fleet = load(FLEET + "    json_columns: [zeta, Alpha, never]\n").get("fleet")
+    assert columns_of(fleet) == ("refid", "external_id", "name", "custom_fields")
+    row = {"refid": "1", "name": "a", "zeta": "007", "alpha": "\N{GREEK SMALL LETTER BETA}\n"}
+    transformed = RowTransformer(fleet).transform(row, BatchRange(1, 9))
+    assert isinstance(transformed, Row)
+    assert transformed.values == (1, "1", "a", '{"alpha": "\N{GREEK SMALL LETTER BETA}\\n", "zeta": "007"}')
+    empty = RowTransformer(fleet).transform({"refid": "2"}, BatchRange(1, 9))
+    assert isinstance(empty, Row)
+    assert empty.values == (2, "2", None, None)
+
+
+def test_json_columns_go_on_without_those_that_an_account_lacks(load: Load) -> None:
+    fleet = load(FLEET + "    json_columns: [first, second]\n").get("fleet").without(["first"])
+    transformed = RowTransformer(fleet).transform({"refid": "1", "second": "2"}, BatchRange(1, 9))
+    assert isinstance(transformed, Row)
+    assert transformed.values == (1, "1", None, '{"second": "2"}')
+
+
+MISTAKES = [
+    ("extend:\n  custmer: {}\n", 2, "there is no built-in record type 'custmer'; write 'customer', or declare"),
+    ("extend:\n  customer:\n    colums: {}\n", 3, "'colums' is not known here; write one of columns, json_columns."),
+    ("exten: {}\n", 1, "'exten' is not known here; write one of extend, types."),
+    (CUSTOMER + "custentity_a: {kind: txt}\n", 4, "'txt' is no kind of column; write one of integer, reference, text,"),
+    (CUSTOMER + "custentity_a: {kind: text}\n", 4, "a text needs a length; write length: 1 to 16000, or kind: long"),
+    (CUSTOMER + "custentity_a: {kind: text, length: 0}\n", 4, "a text needs a length; write"),
+    (CUSTOMER + "custentity_a: {kind: text, length: big}\n", 4, "'length' cannot be 'big'; write a whole number."),
+    (CUSTOMER + "custentity_a:\n        length: 5\n", 4, "'kind' is missing; write `kind: …` below this line."),
+    (CUSTOMER + "custentity_a: {kind: decimal}\n", 4, "a decimal needs both sizes; write precision: 24 and scale: 8"),
+    (CUSTOMER + "custentity_a: {kind: decimal, precision: 4, scale: 5}\n", 4, "these sizes do not go together; write"),
+    (CUSTOMER + "custentity_a: {kind: date, length: 5}\n", 4, "a column of kind date has no length; remove length or"),
+    (CUSTOMER + "custentity_a: {kind: enum}\n", 4, "an enum needs names; write names: {A: Active, B: Sold}"),
+    (CUSTOMER + "custentity_a: date\n", 4, "'custentity_a' cannot be 'date'; write `name: value` lines, indented."),
+    (CUSTOMER + "custentity_a: {kind: date}\n      custentity_a: {kind: date}\n", 5, "'custentity_a' stands here a"),
+    (CUSTOMER + "email: {kind: date}\n", 4, "'customer' has a column 'email' already; remove this one or give it an"),
+    (CUSTOMER + "custbody_a: {kind: date}\n", 4, "'customer' has no custbody_ fields; write 'custbody_a' under oppor"),
+    (CUSTOMER + "custentity-a: {kind: date}\n", 4, "'custentity-a' cannot be a name of NetSuite's; write its script"),
+    (CUSTOMER + "custentity_a: {kind: date, as: A}\n", 4, "'A' cannot be a name; write at most 59 lower-case letters"),
+    (CUSTOMER + "custentity_a: {kind: date, as: order}\n", 4, "'order' is a word of SQL; write another name, e.g. 'o"),
+    (
+        CUSTOMER + "custentity_a: {kind: date, as: row_hash}\n",
+        4,
+        "every table has deleted_at, external_id, imported_at",
+    ),
+    (
+        CUSTOMER + "custentity_a: {kind: reference, references: employe}\n",
+        4,
+        "there is no record type 'employe'; write 'e",
+    ),
+    (CUSTOMER + "id: {kind: integer, as: number_value}\n", 4, "every table has deleted_at, external_id"),
+    ("extend:\n  customer:\n    json_columns: [custbody_a]\n", 3, "'customer' has no custbody_ fields; write"),
+    (
+        "extend:\n  customer:\n    json_columns: custentity_a\n",
+        3,
+        "'json_columns' cannot be 'custentity_a'; write a list",
+    ),
+    ("extend:\n  customer:\n    json_columns: [custentity_a, custentity_a]\n", 3, "'customer' has a column 'custent"),
+    (
+        "extend:\n  inventory_item:\n    columns:\n      title: {kind: date}\n",
+        4,
+        "table 'items' has another column 'ti",
+    ),
+    (FLEET.replace("id: 5", "id: -5"), 3, "the id must be positive, because built-in types have the negative ones;"),
+    (FLEET.replace("id: 5", "id: five"), 3, "'id' cannot be 'five'; write a whole number."),
+    (FLEET.replace("    id: 5\n", ""), 2, "'id' is missing; write `id: …` below this line."),
+    (FLEET.replace("cars", "customers"), 4, "the table 'customers' is taken; write another name, e.g. 'fleet'."),
+    (FLEET.replace("cars", "batch_ledger"), 4, "the table 'batch_ledger' is taken; write another name, e.g. 'fleet'."),
+    (FLEET.replace("fleet", "customer"), 2, "'customer' is a built-in record type; write its columns under `extend`."),
+    (FLEET.replace("fleet", "config"), 2, "'config' cannot name an asset of Dagster's; write another name, e.g. 'con"),
+    (FLEET.partition("    columns")[0], 2, "'fleet' has no columns; write them below `columns:`, each as"),
+    (FLEET + "    modified: changed\n", 7, "'changed' is no datetime column of 'fleet'; write the name of one that is"),
+    (
+        FLEET + "    depends_on: [locations]\n",
+        7,
+        "there is no record type 'locations'; write 'location', or remove it.",
+    ),
+    (FLEET + "    depends_on: [fleet]\n", 7, "record types depend on each other in a circle, fleet -> fleet; remove"),
+    (
+        FLEET + FLEET.replace("types:\n", "").replace("fleet", "ships").replace("cars", "ships"),
+        8,
+        "'fleet' has the id 5 already; write another",
+    ),
+    (
+        FLEET + FLEET.replace("types:\n", "").replace("fleet", "ships").replace("5", "6"),
+        9,
+        "the table 'cars' is taken; write another name, e.g. 'ships'.",
+    ),
+    (
+        FLEET + "    depends_on: [ships]\n  ships:\n    depends_on: [fleet]\n    id: 6\n    table: ships\n"
+        "    columns: {name: {kind: date}}\n",
+        7,
+        "record types depend on each other in a circle, fleet -> ships -> fleet; remove one of these",
+    ),
+    ("extend: &again\n  customer: *again\n", 1, "this contains itself; write it out."),
+    ("extend:\n  customer: [\n", 3, "this is no YAML (expected the node content, but found '<stream end>'); check"),
+    ("\0", 1, "this is no YAML; remove what is no printable text."),
+    ("- customer\n", 1, "'the file' cannot be ['customer']; write `name: value` lines, indented."),
+    ("extend:\n  ? [customer]\n  : {}\n", 2, "a name is expected here; write `name: value`."),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "sentence"), MISTAKES, ids=[mistake[2][:40] for mistake in MISTAKES])
+def test_a_mistake_is_one_sentence_with_file_line_and_what_to_write(
+    load: Load, tmp_path: Path, text: str, line: int, sentence: str
+) -> None:
+    with pytest.raises(CustomTypesError) as error:
+        load(text)
+    said = str(error.value)
+    assert said.startswith(f"{tmp_path / 'types.yaml'}, line {line}: {sentence}")
+    assert said.endswith(".")
+    assert "\n" not in said
+
+
+def test_of_several_mistakes_the_first_from_the_top_is_told(load: Load) -> None:
+    with pytest.raises(CustomTypesError, match="line 4: 'txt'"):
+        load(CUSTOMER + "custentity_a: {kind: txt}\n      custentity_b: {kind: text}\n    more: 1\n")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    missing = tmp_path / "types.yaml"
+    with pytest.raises(CustomTypesError, match=re.escape(f"cannot be read: {missing}: No such file or directory.")):
+        load_catalog(Chosen(missing))
+    missing.write_bytes(b"\xff\xfe")
+    with pytest.raises(CustomTypesError, match="is no UTF-8 text"):
+        load_catalog(Chosen(missing))
+
+
+def test_the_file_is_given_by_an_absolute_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECORD_TYPES_FILE", "types.yaml")
+    with pytest.raises(SettingsError, match=r"RECORD_TYPES_FILE is not usable: expected an absolute path"):
+        Settings.load()
+
+
+def test_no_type_can_take_a_table_of_the_pipeline() -> None:
+    from netsuite_pipeline.orchestration.resources import warehouse_metadata
+
+    tables = set(warehouse_metadata(CATALOG).tables) - {found.table for found in CATALOG}
+    assert tables <= OWN_TABLES
