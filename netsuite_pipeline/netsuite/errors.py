@@ -25,21 +25,23 @@ _RATE_LIMIT_CODES = frozenset({"CONCURRENCY_LIMIT_EXCEEDED", "SSS_REQUEST_LIMIT_
 _LOGIN_CODES = frozenset({"INVALID_LOGIN", "INVALID_LOGIN_ATTEMPT"})
 
 # These three share the code INVALID_PARAMETER with every other fault of a query (observed on live accounts).
-_TABLE_MISSING = re.compile(r"Record '[^']*' was not found|Invalid search type: ")
-_COLUMN_MISSING = re.compile(r"Unknown identifier '([^']*)'")
+_TABLE_MISSING = re.compile(r"Record '([^']*)' was not found|Invalid search type: (\w*)")
+# The second form is for columns that NetSuite has and does not expose to SuiteQL, or has removed.
+_COLUMN_MISSING = re.compile(r"Unknown identifier '([^']*)'|Field '([^']*)'(?: for record '[^']*')?(?: was)? not found")
 
 
 class NetSuiteError(Exception):
     """NetSuite refused, was silent or was incomplete; the text is for people and holds no secret.
 
     `category` decides what is done next. `status` is the HTTP status and `code` NetSuite's own error code,
-    each None where there was none.
+    each None where there was none. `said` is the text without what was attempted.
     """
 
     category: ClassVar[FailureCategory] = FailureCategory.UNKNOWN
 
     def __init__(self, message: str, *, status: int | None = None, code: str | None = None) -> None:
         super().__init__(message)
+        self.said = message
         self.status = status
         self.code = code
 
@@ -81,9 +83,12 @@ class AuthenticationFailed(NetSuiteError):
 
 
 class RecordTypeUnavailable(NetSuiteError):
-    """The account lacks the table: a feature is off or the role has no permission."""
+    """The account lacks the table: a feature is off or the role has no permission. `table` is its name, if NetSuite
+    names it.
+    """
 
     category = FailureCategory.PERMANENT_ERROR
+    table: str | None = None
 
 
 class QueryRejected(NetSuiteError):
@@ -91,6 +96,21 @@ class QueryRejected(NetSuiteError):
 
     category = FailureCategory.PERMANENT_ERROR
     column: str | None = None
+
+
+class RequiredColumnMissing(NetSuiteError):
+    """The account lacks a column that the record type cannot be imported without."""
+
+    category = FailureCategory.PERMANENT_ERROR
+
+
+class ColumnLost(NetSuiteError):
+    """A column that was there when it was asked for is gone: a permission was taken away, or a feature turned off.
+
+    Its category is one that is tried again, since the next run looks anew at what there is.
+    """
+
+    category = FailureCategory.UNKNOWN
 
 
 class IncompleteRead(NetSuiteError):
@@ -117,11 +137,14 @@ def classify(response: httpx.Response) -> NetSuiteError:
     # NetSuite redirects to a page for people while it is being maintained.
     if status >= 500 or 300 <= status < 400:
         return _transient(Unavailable, response, fault)
-    if code == "INSUFFICIENT_PERMISSION" or (status == 400 and _TABLE_MISSING.search(fault.detail)):
-        return RecordTypeUnavailable(fault.text, status=status, code=code)
+    table = _TABLE_MISSING.search(fault.detail) if status == 400 else None
+    if table or code == "INSUFFICIENT_PERMISSION":
+        unavailable = RecordTypeUnavailable(fault.text, status=status, code=code)
+        unavailable.table = (table[1] or table[2] or None) if table else None
+        return unavailable
     rejected = QueryRejected(fault.text, status=status, code=code)
     if column := _COLUMN_MISSING.search(fault.detail):
-        rejected.column = column[1]
+        rejected.column = column[1] or column[2]
     return rejected
 
 

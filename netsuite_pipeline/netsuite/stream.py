@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from netsuite_pipeline.netsuite.errors import AuthenticationFailed, NetSuiteError, RecordTypeUnavailable
+from netsuite_pipeline.netsuite.errors import AuthenticationFailed, ColumnLost, NetSuiteError, RecordTypeUnavailable
 from netsuite_pipeline.netsuite.page import Queries
 from netsuite_pipeline.netsuite.reading import COUNTED_TOGETHER, MeteredQueries, count_ranges, read_rows
 from netsuite_pipeline.record_types.batch import BatchRange
@@ -24,6 +24,8 @@ from netsuite_pipeline.transform.rows import RowTransformer
 FetchedBatch = TransformedBatch | FailedBatch
 
 _LOGGER = logging.getLogger(__name__)
+# What every other batch of the run would meet too.
+_FATAL = (AuthenticationFailed, RecordTypeUnavailable, ColumnLost)
 
 
 def stream_batches(
@@ -32,8 +34,8 @@ def stream_batches(
     """The batches of `ranges`, in their order, each complete or failed with its reason.
 
     Up to `workers` threads read ahead of the caller; at most `workers` + 1 batches are held at any time,
-    whatever the number of ranges. Refused credentials or a missing table fail every batch that is not read yet
-    without asking again. Closing the generator cancels what is queued and waits for the requests in flight.
+    whatever the number of ranges. Refused credentials, a missing table or a lost column fail every batch that is not
+    read yet without asking again. Closing the generator cancels what is queued and waits for the requests in flight.
     """
     reader = _BatchReader(client, record_type)
     executor = ThreadPoolExecutor(max_workers=workers, thread_name_prefix=f"read {record_type.name}")
@@ -62,7 +64,7 @@ class _BatchReader:
         self._client = client
         self._record_type = record_type
         self._transformer = RowTransformer(record_type)
-        # The first error that every other batch would meet too.
+        # The first error of _FATAL.
         self._fatal: NetSuiteError | None = None
 
     def count(self, ranges: Sequence[BatchRange]) -> list[int]:
@@ -71,7 +73,7 @@ class _BatchReader:
             raise self._fatal
         try:
             return count_ranges(MeteredQueries(self._client, self.cancelled), self._record_type, ranges)
-        except (AuthenticationFailed, RecordTypeUnavailable) as error:
+        except _FATAL as error:
             self._fatal = error
             raise
 
@@ -82,7 +84,7 @@ class _BatchReader:
         queries = MeteredQueries(self._client, self.cancelled)
         try:
             return self._transformed(batch, queries, counts, index)
-        except (AuthenticationFailed, RecordTypeUnavailable) as error:
+        except _FATAL as error:
             self._fatal = error
             return self._failed(batch, error)
         except NetSuiteError as error:
@@ -129,7 +131,7 @@ class _BatchReader:
         started = time.monotonic()
         try:
             return counts.result()[index]
-        except (AuthenticationFailed, RecordTypeUnavailable):
+        except _FATAL:
             raise
         except NetSuiteError:
             # Counting many batches together was too much or met a passing fault; that must not fail them all.

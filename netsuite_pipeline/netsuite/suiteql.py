@@ -21,6 +21,14 @@ def page_query(record_type: RecordType, within: BatchRange, after: Sequence[int]
     return _ordered(record_type, columns, within, after)
 
 
+def probe_query(record_type: RecordType) -> str:
+    """Every declared column and every condition, of no record: only for whether NetSuite knows them all."""
+    columns = ", ".join(_selected(record_type, field) for field in record_type.source_fields)
+    # No record has the id 0.
+    none = _between(_batch_column(record_type), BatchRange(0, 0))
+    return f"SELECT {columns} FROM {_source(record_type)}{_where(record_type, none)}"
+
+
 def ids_query(record_type: RecordType, within: BatchRange, after: Sequence[int] | None) -> str:
     """The keys only, otherwise as `page_query`."""
     columns = ", ".join(_selected(record_type, field) for field in record_type.key)

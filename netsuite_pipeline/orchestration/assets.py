@@ -3,12 +3,14 @@
 An asset returns what is to be imported; the IO manager drives the import and reports it.
 """
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 
+from netsuite_pipeline.netsuite.errors import NetSuiteError
 from netsuite_pipeline.netsuite.stream import stream_batches
+from netsuite_pipeline.orchestration.account_columns import view_of_account
 from netsuite_pipeline.orchestration.batch_run import BatchRun, Fetched
 from netsuite_pipeline.orchestration.concurrency import pool_limit, share_of
 from netsuite_pipeline.orchestration.io_manager import ReportedRun
@@ -18,6 +20,9 @@ from netsuite_pipeline.orchestration.tags import DISPATCH, JOB, NETSUITE_POOL
 from netsuite_pipeline.record_types.batch import BatchKeyError, BatchRange
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.model import RecordType
+from netsuite_pipeline.transform.batch import FailedBatch
+from netsuite_pipeline.warehouse.errors import WarehouseError
+from netsuite_pipeline.warehouse.missing_columns import ColumnMemory, account_of
 
 
 def build_record_asset(record_type: RecordType, catalog: Catalog, *, run_batches: int) -> dg.AssetsDefinition:
@@ -46,7 +51,13 @@ def build_record_asset(record_type: RecordType, catalog: Catalog, *, run_batches
             record_type=record_type,
             ranges=_ranges(context.partition_keys),
             run_id=context.run.run_id,
-            fetch=partial(_fetch, pipeline, record_type, pool_limit(context.instance)),
+            fetch=_Fetch(
+                pipeline=pipeline,
+                record_type=record_type,
+                runs=pool_limit(context.instance),
+                run_id=context.run.run_id,
+                warn=context.log.warning,
+            ),
             job_id=wave.get(JOB),
             dispatch_key=wave.get(DISPATCH),
         )
@@ -64,9 +75,30 @@ def _ranges(keys: Sequence[str]) -> tuple[BatchRange, ...]:
         ) from None
 
 
-def _fetch(
-    pipeline: PipelineResource, record_type: RecordType, runs: int | None, ranges: Sequence[BatchRange]
-) -> Fetched:
-    concurrency = share_of(pipeline.settings().netsuite_concurrency, runs=runs)
-    with pipeline.client(concurrency=concurrency) as client:
-        yield from stream_batches(client, record_type, ranges, workers=client.concurrency)
+@dataclass(frozen=True, kw_only=True)
+class _Fetch:
+    """Reads batches from NetSuite for one of `runs` runs, in the columns that the account has."""
+
+    pipeline: PipelineResource
+    record_type: RecordType
+    runs: int | None
+    run_id: str
+    warn: Callable[[str], None]
+
+    def __call__(self, ranges: Sequence[BatchRange]) -> Fetched:
+        settings = self.pipeline.settings()
+        concurrency = share_of(settings.netsuite_concurrency, runs=self.runs)
+        with self.pipeline.client(concurrency=concurrency) as client, self.pipeline.engine() as engine:
+            memory = ColumnMemory(engine, account=account_of(settings), record_type=self.record_type)
+            try:
+                view = view_of_account(self.record_type, memory=memory, queries=client, claimant=self.run_id)
+            except (NetSuiteError, WarehouseError) as error:
+                yield from self._failed(ranges, error)
+                return
+            if view.warning:
+                self.warn(view.warning)
+            yield from stream_batches(view.queries, view.record_type, ranges, workers=client.concurrency)
+
+    def _failed(self, ranges: Sequence[BatchRange], error: NetSuiteError | WarehouseError) -> Iterator[FailedBatch]:
+        for batch in ranges:
+            yield FailedBatch(record_type=self.record_type, range=batch, category=error.category, reason=str(error))

@@ -46,10 +46,14 @@ class BatchRun:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchOutcome:
-    """What became of one batch: a ledger when it was committed, otherwise why it was not."""
+    """What became of one batch: a ledger when it was committed, otherwise why it was not.
+
+    `absent` names the columns that it was imported without, because the account lacks them.
+    """
 
     range: BatchRange
     ledger: Ledger | None = None
+    absent: tuple[str, ...] = ()
     category: FailureCategory = FailureCategory.UNKNOWN
     reason: str = ""
 
@@ -108,4 +112,4 @@ def _load_one(
         _LOGGER.exception("Loading batch %s of %s", batch.range.key, run.record_type.name)
         reason = f"unexpected {type(error).__name__}; the log of the run has the traceback"
         return BatchOutcome(range=batch.range, reason=reason)
-    return BatchOutcome(range=batch.range, ledger=ledger)
+    return BatchOutcome(range=batch.range, ledger=ledger, absent=batch.record_type.absent)

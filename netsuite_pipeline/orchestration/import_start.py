@@ -6,6 +6,7 @@ The steps of planning are in `waves.planning`; this module gives them NetSuite a
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from netsuite_pipeline.netsuite.columns import required_column_missing
 from netsuite_pipeline.netsuite.errors import QueryRejected, RecordTypeUnavailable
 from netsuite_pipeline.netsuite.histogram import measure
 from netsuite_pipeline.netsuite.page import Queries
@@ -28,11 +29,13 @@ class NetSuiteSource:
 
     def measure(self, record_type: str, from_id: int | None) -> Measured | Unavailable:
         """How many records there are and where; NetSuiteError if NetSuite does not say."""
+        asked = self.catalog.get(record_type)
         try:
-            histogram = measure(
-                self.queries, self.catalog.get(record_type), batch_size=self.batch_size, from_id=from_id
-            )
-        except (RecordTypeUnavailable, QueryRejected) as error:
+            histogram = measure(self.queries, asked, batch_size=self.batch_size, from_id=from_id)
+        except QueryRejected as error:
+            # Counting needs no column but those of key, filter and join.
+            return Unavailable(reason=str(required_column_missing(asked, error) if error.column else error))
+        except RecordTypeUnavailable as error:
             # Neither is the fault of the other record types; the job says which is missing and why.
             return Unavailable(reason=str(error))
         return Measured(records=histogram.total, buckets=histogram.buckets)

@@ -3,7 +3,7 @@
 How rows get into a table is in `warehouse.loader`; the order of things within a run is in `batch_run`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -55,7 +55,7 @@ class WarehouseIOManager(dg.IOManager):
         for outcome in outcomes:
             if outcome.ledger is None:
                 continue
-            metadata = _metadata(outcome.ledger)
+            metadata = _metadata(outcome.ledger, outcome.absent)
             if failed:
                 key = outcome.range.key
                 context.log_event(dg.AssetMaterialization(context.asset_key, partition=key, metadata=metadata))
@@ -89,8 +89,9 @@ class WarehouseIOManager(dg.IOManager):
         return outcomes
 
 
-def _metadata(ledger: Ledger) -> dict[str, int | float | str]:
-    return {"dagster/partition_row_count": ledger.fetched - ledger.rejected, **ledger.as_metadata()}
+def _metadata(ledger: Ledger, absent: Sequence[str]) -> dict[str, int | float | str | list[str]]:
+    missing = {"missing columns": list(absent)} if absent else {}
+    return {"dagster/partition_row_count": ledger.fetched - ledger.rejected, **ledger.as_metadata(), **missing}
 
 
 def _failure(run: BatchRun, failed: list[BatchOutcome]) -> dg.Failure:

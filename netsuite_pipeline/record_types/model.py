@@ -6,8 +6,8 @@ share are in `rules`.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -149,7 +149,8 @@ class RecordType:
 
     `id` is the record type id of the coordination tables. `key` is the natural key; its first column is the
     one whose ranges are batches (for lines: the transaction). `fields` are the other columns of NetSuite's;
-    `rules` see the typed row, add columns and reject.
+    `rules` see the typed row, add columns and reject. `absent` names the columns of the target table that this
+    account cannot fill (see `without`).
     """
 
     name: str
@@ -160,6 +161,7 @@ class RecordType:
     depends_on: tuple[str, ...] = ()
     key: tuple[Field, ...] = field(default=SINGLE_KEY)
     rules: tuple[Rule, ...] = ()
+    absent: tuple[str, ...] = ()
 
     @property
     def batch_field(self) -> Field:
@@ -186,3 +188,35 @@ class RecordType:
     def label(self) -> str:
         """The name for people: `sales_order` reads `Sales order`."""
         return self.name.replace("_", " ").capitalize()
+
+    def without(self, columns: Iterable[str]) -> "RecordType":
+        """The same declaration for an account that lacks these columns of NetSuite's.
+
+        With a column go those that are derived from it; a check that would look at it finds nothing wrong. ValueError
+        for a column of the key.
+        """
+        gone = frozenset(columns)
+        if missing := gone & {field.name for field in self.key}:
+            raise ValueError(f"{self.name} cannot do without its key: {', '.join(sorted(missing))}.")
+        if not gone:
+            return self
+        lost = {rule.field.name for rule in self.rules if isinstance(rule, Derived) and rule.field.source in gone}
+        kept = (rule for rule in self.rules if not (isinstance(rule, Derived) and rule.field.name in lost))
+        return replace(
+            self,
+            fields=tuple(field for field in self.fields if field.name not in gone),
+            rules=tuple(_lenient(rule, gone) if isinstance(rule, Check) else rule for rule in kept),
+            absent=tuple(sorted({*self.absent, *lost, *(field.name for field in self.fields if field.name in gone)})),
+        )
+
+
+def _lenient(check: Check, absent: frozenset[str]) -> Check:
+    def complaint(values: Values) -> str | None:
+        try:
+            return check.complaint(values)
+        except KeyError as error:
+            if error.args[0] in absent:
+                return None
+            raise
+
+    return replace(check, complaint=complaint)

@@ -36,6 +36,8 @@ class RowTransformer:
         self._names = tuple(field.name for field in record_type.source_fields)
         # NetSuite adds `links` to every row; it is no column.
         self._known = frozenset(field.name for field in record_type.source_fields) | {"links"}
+        # What a row's values are of: without one column a row may have the values that it has without another.
+        self._absent = _digest(repr(record_type.absent).encode()) if record_type.absent else b""
 
     def transform(self, row: Mapping[str, Any], within: BatchRange) -> Row | Rejection:
         """The typed row, or why it cannot be loaded. An absent or null key of `row` is NULL.
@@ -53,7 +55,7 @@ class RowTransformer:
             values = (*key, ":".join(map(str, key)), *self._values(key, row))
         except _RowError as error:
             return error.rejection(sent, key=key)
-        return Row(key, values, hash_values(values))
+        return Row(key, values, hash_values(values, absent=self._absent))
 
     def _check(self, key: tuple[int, ...], row: Mapping[str, Any], within: BatchRange) -> None:
         if key[0] not in within:
@@ -89,13 +91,17 @@ class RowTransformer:
         return converted
 
 
-def hash_values(values: tuple[Any, ...]) -> bytes:
-    """16 bytes that differ whenever a value differs.
+def hash_values(values: tuple[Any, ...], *, absent: bytes = b"") -> bytes:
+    """16 bytes that differ whenever a value differs, or `absent`, which stands for the columns that the account lacks.
 
     Values are separated by a byte that UTF-8 text cannot contain, and typed, so that '1' and 1 or None and ''
     never collide. Decimals are compared by value: 1.50 and 1.5 are the same money.
     """
-    return blake2b(b"\xff".join(map(_hashable, values)), digest_size=_HASH_BYTES).digest()
+    return _digest(b"\xff".join(map(_hashable, values)), salt=absent)
+
+
+def _digest(data: bytes, *, salt: bytes = b"") -> bytes:
+    return blake2b(data, digest_size=_HASH_BYTES, salt=salt).digest()
 
 
 def _hashable(value: Any) -> bytes:

@@ -74,7 +74,7 @@ class BatchLoader:
         self._delete_guard_percent = delete_guard_percent
         self._attempts = attempts
         self._sleep = sleep
-        self._builders: dict[str, UpsertBuilder] = {}
+        self._builders: dict[tuple[str, ...], UpsertBuilder] = {}
 
     def load(
         self,
@@ -148,10 +148,11 @@ class BatchLoader:
 
     def _builder(self, connection: sa.Connection, load: _Load) -> UpsertBuilder:
         record_type = load.batch.record_type
-        builder = self._builders.get(record_type.name)
+        known = (record_type.name, *record_type.absent)
+        builder = self._builders.get(known)
         if builder is None:
             table = self._metadata.tables[record_type.table]
-            builder = self._builders[record_type.name] = upsert_builder(connection, record_type, table)
+            builder = self._builders[known] = upsert_builder(connection, record_type, table)
         return builder
 
 

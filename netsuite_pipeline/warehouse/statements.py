@@ -59,7 +59,9 @@ class UpsertBuilder(Protocol):
 
 
 def upsert_builder(connection: sa.Connection, record_type: RecordType, table: sa.Table) -> UpsertBuilder:
-    """The builder for the connection's database. Columns of other record types alone are set to NULL."""
+    """The builder for the connection's database. Columns of other record types alone are set to NULL; those that the
+    account lacks (`RecordType.absent`) are left as they are.
+    """
     if connection.dialect.name == "sqlite":
         return SQLiteUpsertBuilder(record_type, table)
     packet = int(connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one())
@@ -183,7 +185,7 @@ class _Layout:
 
     def __init__(self, record_type: RecordType, table: sa.Table) -> None:
         imported = columns_of(record_type)
-        known = {*imported, *BOOKKEEPING}
+        known = {*imported, *BOOKKEEPING, *record_type.absent}
         self.imported = [table.c[name] for name in imported]
         # A row that moves here from another type of the same table must not keep that type's values.
         self.foreign = [column.name for column in table.c if column.name not in known]

@@ -20,6 +20,8 @@ BOOKKEEPING = ("record_type", "row_hash", "imported_at", "deleted_at")
 REJECTS = "import_rejects"
 LEDGER = "batch_ledger"
 REFUSED_LOGINS = "refused_logins"
+COLUMN_PROBES = "column_probes"
+MISSING_COLUMNS = "missing_columns"
 
 # TEXT holds this many bytes; utf8mb4 takes up to four for a character.
 _TEXT_BYTES = 65_535
@@ -77,9 +79,10 @@ def target_metadata(record_types: Iterable[RecordType]) -> sa.MetaData:
 
 
 def import_tables(metadata: sa.MetaData) -> sa.MetaData:
-    """Adds `import_rejects`, `batch_ledger` and `refused_logins` to the metadata and returns it."""
+    """Adds the tables that imports keep for themselves to the metadata and returns it."""
     _rejects_table(metadata)
     _ledger_table(metadata)
+    _column_tables(metadata)
     sa.Table(
         REFUSED_LOGINS,
         metadata,
@@ -195,5 +198,33 @@ def _ledger_table(metadata: sa.MetaData) -> None:
         sa.Index("batch_ledger_batch", "record_type", "batch_first"),
         sa.Index("batch_ledger_job", "job_id"),
         sa.Index("batch_ledger_committed", "record_type", "committed_at"),
+        **_OPTIONS,
+    )
+
+
+def _column_tables(metadata: sa.MetaData) -> None:
+    sa.Table(
+        COLUMN_PROBES,
+        metadata,
+        sa.Column("account", sa.String(64), primary_key=True),
+        sa.Column("record_type", sa.String(64), primary_key=True),
+        # A digest of what was asked for: of a declaration that changed since, nothing is known.
+        sa.Column("declaration", sa.String(32), nullable=False),
+        # NULL: the account has to be asked.
+        sa.Column("probed_at", MOMENT),
+        # The run that is asking just now, and since when.
+        sa.Column("claimed_by", sa.String(64)),
+        sa.Column("claimed_at", MOMENT),
+        **_OPTIONS,
+    )
+    sa.Table(
+        MISSING_COLUMNS,
+        metadata,
+        sa.Column("account", sa.String(64), primary_key=True),
+        sa.Column("record_type", sa.String(64), primary_key=True),
+        sa.Column("column_name", sa.String(64), primary_key=True),
+        sa.Column("source_column", LONG_TEXT, nullable=False),
+        sa.Column("reason", LONG_TEXT, nullable=False),
+        sa.Column("found_at", MOMENT, nullable=False),
         **_OPTIONS,
     )

@@ -1,0 +1,146 @@
+"""Which columns of a record type the account has: asked with one query that reads no record.
+
+NetSuite names one unknown column per answer (observed on live accounts), so what it names is left out and the query
+is sent again. What is known already is remembered in `warehouse.missing_columns`.
+"""
+
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from netsuite_pipeline.netsuite.errors import (
+    ColumnLost,
+    NetSuiteError,
+    QueryRejected,
+    RecordTypeUnavailable,
+    RequiredColumnMissing,
+)
+from netsuite_pipeline.netsuite.page import Page, Queries
+from netsuite_pipeline.netsuite.suiteql import probe_query
+from netsuite_pipeline.record_types.model import Field, RecordType
+
+Refusal = QueryRejected | RecordTypeUnavailable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Absence:
+    """A declared column that NetSuite does not know in this account, and what NetSuite says."""
+
+    field: Field
+    reason: str
+
+
+def probe_columns(client: Queries, record_type: RecordType) -> tuple[Absence, ...]:
+    """The columns that the account lacks; every query sent but the last, which NetSuite accepts, tells of one more.
+
+    RequiredColumnMissing if the type's key, filter or join needs one of them, RecordTypeUnavailable if the account
+    lacks the type's own table, any other NetSuiteError as it comes.
+    """
+    absences: list[Absence] = []
+    remaining = record_type
+    while refusal := _refusal(client, remaining):
+        culprits = _culprits(client, remaining, refusal)
+        absences += [Absence(field=field, reason=refusal.said) for field in culprits]
+        remaining = remaining.without(field.name for field in culprits)
+    return tuple(absences)
+
+
+def required_column_missing(record_type: RecordType, refusal: QueryRejected) -> RequiredColumnMissing:
+    """The error for a column that no field can be left out for."""
+    return RequiredColumnMissing(
+        f"{record_type.label} cannot be imported without the column {refusal.column!r}, which its key, filter or join"
+        f" needs and this account lacks: {refusal.said}",
+        status=refusal.status,
+        code=refusal.code,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchedQueries:
+    """Queries of a record type whose columns were probed: a column that is missing all the same was lost meanwhile.
+
+    `on_lost` is called by the thread that learned it, before ColumnLost is raised.
+    """
+
+    client: Queries
+    record_type: RecordType
+    on_lost: Callable[[], None]
+
+    def query(self, sql: str, *, cancelled: threading.Event | None = None) -> Page:
+        """As `NetSuiteClient.query`."""
+        try:
+            return self.client.query(sql, cancelled=cancelled)
+        except (QueryRejected, RecordTypeUnavailable) as error:
+            if not self._is_about_a_column(error):
+                raise
+            self.on_lost()
+            raise ColumnLost(
+                f"NetSuite knew every column of {self.record_type.name} a while ago and now refuses one; the next"
+                f" attempt looks which there are: {error.said}",
+                status=error.status,
+                code=error.code,
+            ) from error
+
+    def _is_about_a_column(self, error: Refusal) -> bool:
+        if isinstance(error, QueryRejected):
+            return error.column is not None
+        # A table that only an expression reads is lost as a column is.
+        return bool(_suspects(self.record_type, error)) and not _is_required(self.record_type, error)
+
+
+def _refusal(client: Queries, record_type: RecordType) -> Refusal | None:
+    try:
+        client.query(probe_query(record_type))
+    except QueryRejected as error:
+        if error.column is None:
+            raise
+        return error
+    except RecordTypeUnavailable as error:
+        if error.table is None:
+            raise
+        return error
+    return None
+
+
+def _culprits(client: Queries, record_type: RecordType, refusal: Refusal) -> Sequence[Field]:
+    """The fields that the refusal is about; raises when it is about none of them alone."""
+    if _is_required(record_type, refusal) and (basic := _refusal(client, _only(record_type))):
+        raise required_column_missing(record_type, basic) if isinstance(basic, QueryRejected) else basic
+    suspects = _suspects(record_type, refusal)
+    if len(suspects) > 1:
+        # NetSuite names no table: `memo` can be the header's or the line's.
+        suspects = [field for field in suspects if _refusal(client, _only(record_type, field))]
+    if not suspects:
+        raise _unexplained(record_type, refusal)
+    return suspects
+
+
+def _unexplained(record_type: RecordType, refusal: Refusal) -> NetSuiteError:
+    named = refusal.column if isinstance(refusal, QueryRejected) else refusal.table
+    return refusal.within(f"Find out which columns of {record_type.name} are missing: none of them is {named!r}")
+
+
+def _only(record_type: RecordType, *fields: Field) -> RecordType:
+    return record_type.without(field.name for field in record_type.fields if field not in fields)
+
+
+def _suspects(record_type: RecordType, refusal: Refusal) -> list[Field]:
+    named = _pattern(refusal)
+    return [field for field in record_type.fields if named.search(field.source)]
+
+
+def _is_required(record_type: RecordType, refusal: Refusal) -> bool:
+    source = record_type.source
+    texts = [source.table, source.view, source.join, source.where, *(field.source for field in record_type.key)]
+    named = _pattern(refusal)
+    return any(named.search(text) for text in texts if text)
+
+
+def _pattern(refusal: Refusal) -> re.Pattern[str]:
+    """What finds the named column, or table, in SuiteQL text."""
+    if isinstance(refusal, QueryRejected):
+        # Not before a dot, where it is a table's name.
+        name = (refusal.column or "").rpartition(".")[2]
+        return re.compile(rf"(?<!\w){re.escape(name)}(?![\w.])", re.IGNORECASE)
+    return re.compile(rf"(?<![\w.]){re.escape(refusal.table or '')}(?!\w)", re.IGNORECASE)
