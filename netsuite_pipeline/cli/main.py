@@ -10,6 +10,7 @@ from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
 from netsuite_pipeline.cli.console import errors
+from netsuite_pipeline.cli.db import db_app
 from netsuite_pipeline.cli.demo import demo
 from netsuite_pipeline.cli.dev import dev
 from netsuite_pipeline.cli.imports import imports_app
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(imports_app, name="import")
 app.add_typer(waves_app, name="waves")
+app.add_typer(db_app, name="db")
 app.add_typer(sandbox_app, name="sandbox")
 app.command()(demo)
 app.command()(dev)

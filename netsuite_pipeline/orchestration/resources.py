@@ -17,14 +17,16 @@ from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline.warehouse.logins import RefusedLogins
+from netsuite_pipeline.warehouse.migration.change_log import change_tables
 from netsuite_pipeline.warehouse.tables import import_tables, target_metadata
 from netsuite_pipeline.waves.tables import wave_metadata
 
 
 def warehouse_metadata(catalog: Catalog) -> MetaData:
-    """Every table of the warehouse: the record types', those of imports and those of waves."""
+    """Every table of the warehouse: the record types', those of imports, of upgrades and of waves."""
     metadata = target_metadata(catalog)
     import_tables(metadata)
+    change_tables(metadata)
     wave_metadata(metadata)
     return metadata
 

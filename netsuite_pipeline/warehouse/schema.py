@@ -1,7 +1,7 @@
 """Creates the tables that are missing and verifies the ones that are there.
 
-Nothing is altered: an import never changes a table that people may have changed on purpose. What the tables
-look like is in `warehouse.tables`.
+Nothing is altered: an import never changes a table that people may have changed on purpose (`netsuite-pipeline db
+upgrade` does, see `warehouse.migration`). What the tables look like is in `warehouse.tables`.
 
 A database refuses or warns of most values that a column cannot hold. Verified are the differences that it is silent
 about: other kinds of types, e.g. DOUBLE for DECIMAL (rounds) or CHAR for VARCHAR (cuts blanks), and another key.
@@ -103,7 +103,8 @@ def _verify_key(engine: sa.Engine, table: sa.Table, found: list[str]) -> None:
         key = f"the primary key ({', '.join(found)})" if found else "no primary key"
         raise SchemaError(
             f"Table {table.name} of {shown(engine.url)} has {key}, and an upsert needs"
-            f" ({', '.join(declared)}): change the key, or rename the table and it is created anew."
+            f" ({', '.join(declared)}): change the key (`netsuite-pipeline db check` shows how), or rename the table"
+            " and it is created anew."
         )
 
 
@@ -127,7 +128,8 @@ def _verify_type(engine: sa.Engine, column: sa.Column[Any], found: TypeEngine[An
         wanted = column.type.compile(dialect=engine.dialect)
         raise SchemaError(
             f"Column {column.name} of table {column.table.name} of {shown(engine.url)} is {found}, which can change"
-            f" values in silence; {wanted} is needed: change the column, or rename the table and it is created anew."
+            f" values in silence; {wanted} is needed: change the column (`netsuite-pipeline db check` shows how), or"
+            " rename the table and it is created anew."
         )
 
 
@@ -156,6 +158,7 @@ def _explained(engine: sa.Engine, table: sa.Table, missing: list[sa.Column[objec
     ]
     more = f" and {len(missing) - _STATEMENTS_SHOWN} more" if len(missing) > _STATEMENTS_SHOWN else ""
     return (
-        f"Table {table.name} of {shown(engine.url)} lacks {names}, which its record types declare: add them"
-        f" ({'; '.join(statements)}{more}), or rename the table and it is created anew."
+        f"Table {table.name} of {shown(engine.url)} lacks {names}, which its record types declare: run"
+        f" `netsuite-pipeline db upgrade`, which adds them ({'; '.join(statements)}{more}), or rename the table and it"
+        " is created anew."
     )

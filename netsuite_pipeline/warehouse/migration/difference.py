@@ -1,0 +1,58 @@
+"""One difference between what is declared and what is in the database, and who can settle it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from alembic.operations.ops import MigrateOperation
+
+
+class Action(StrEnum):
+    """What a step does; the name under which it is recorded."""
+
+    CREATE_TABLE = "create_table"
+    ADD_COLUMN = "add_column"
+    CREATE_INDEX = "create_index"
+    WIDEN_COLUMN = "widen_column"
+    # Never done here: a person has to.
+    DECIDE = "decide"
+
+
+class Verdict(StrEnum):
+    """Who can settle a difference."""
+
+    SAFE = "safe"
+    WIDENS = "safe with --widen"
+    PERSON = "needs a person"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """`item` is the column, index or constraint; empty when the whole table is missing.
+
+    `reason` says why a person is needed and what there is to do. `columns` are those of a table to create.
+    """
+
+    table: str
+    item: str = ""
+    declared: str
+    found: str
+    verdict: Verdict
+    action: Action
+    operations: tuple[MigrateOperation, ...]
+    reason: str = ""
+    columns: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The step as people read it."""
+        match self.action:
+            case Action.CREATE_TABLE:
+                return f"create table {self.table}"
+            case Action.ADD_COLUMN:
+                return f"add column {self.table}.{self.item} {self.declared}"
+            case Action.CREATE_INDEX:
+                return f"create index {self.item} on {self.table}"
+            case Action.WIDEN_COLUMN:
+                return f"widen column {self.table}.{self.item} from {self.found} to {self.declared}"
+            case Action.DECIDE:
+                return f"{self.table}.{self.item}: {self.found}, declared {self.declared}"

@@ -1,0 +1,140 @@
+"""What a column type can hold, as numbers: so two types are the same, or one is wider, or they are of other kinds.
+
+Types of declarations and of reflection become the same `Shape`, whatever class SQLAlchemy gives them: ExactDecimal is
+text on SQLite, Boolean is TINYINT(1) on MySQL, and JSON is LONGTEXT on MariaDB.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy.types import TypeEngine, UserDefinedType
+
+_BITS: tuple[tuple[type[Any], int], ...] = (
+    # The order matters: the wide and narrow integers are all Integer to SQLAlchemy.
+    (sa.Boolean, 8),
+    (mysql.TINYINT, 8),
+    (sa.SmallInteger, 16),
+    (mysql.MEDIUMINT, 24),
+    (sa.BigInteger, 64),
+    (sa.Integer, 32),
+)
+_TEXT_BYTES: tuple[tuple[type[Any], int], ...] = (
+    (mysql.TINYTEXT, 2**8 - 1),
+    (mysql.MEDIUMTEXT, 2**24 - 1),
+    (mysql.LONGTEXT, 2**32 - 1),
+    (sa.Text, 2**16 - 1),
+)
+_BYTES_PER_CHARACTER = 4
+_ENDLESS = 2**63
+
+
+class Fit(Enum):
+    """How a found type relates to the declared one."""
+
+    SAME = "the same"
+    WIDENS = "the declared type holds more"
+    NARROWS = "the declared type holds less"
+    DIFFERS = "another kind of type"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """`surely` is what every value up to that size finds room for, `at_most` what one value can be.
+
+    They differ for TEXT, whose limit is in bytes. Integers are measured by both ends, decimals by the digits before and
+    after the point.
+    """
+
+    family: str
+    surely: tuple[int, ...] = ()
+    at_most: tuple[int, ...] = ()
+    collation: str | None = None
+
+    def fit(self, declared: "Shape") -> Fit:
+        """How this, which was found, relates to what is declared."""
+        other_collation = declared.collation is not None and declared.collation != self.collation
+        if self.family != declared.family or other_collation:
+            return Fit.DIFFERS
+        if (self.surely, self.at_most) == (declared.surely, declared.at_most):
+            return Fit.SAME
+        holds_more = all(new >= old for new, old in zip(declared.surely, self.at_most, strict=True))
+        return Fit.WIDENS if holds_more else Fit.NARROWS
+
+
+class TypeText(UserDefinedType[Any]):
+    """A type that is written into a statement as it stands."""
+
+    cache_ok = True
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def get_col_spec(self, **_: Any) -> str:
+        """The text."""
+        return self.text
+
+
+def resolved(column_type: TypeEngine[Any], dialect: sa.Dialect) -> TypeEngine[Any]:
+    """The type that the database is given: variants chosen, decorators opened."""
+    implementation = column_type.dialect_impl(dialect)
+    if isinstance(implementation, sa.types.TypeDecorator):
+        return implementation.load_dialect_impl(dialect)
+    return implementation
+
+
+def shape_of(column_type: TypeEngine[Any], dialect: sa.Dialect) -> Shape:
+    """The shape of a declared or a reflected type."""
+    found = resolved(column_type, dialect)
+    server = dialect.name != "sqlite"
+    if isinstance(found, sa.JSON):
+        alias_of_text = server and getattr(dialect, "is_mariadb", False)
+        return shape_of(mysql.LONGTEXT(), dialect) if alias_of_text else Shape("json")
+    if isinstance(found, (sa.Boolean, sa.Integer)):
+        return _integer(found)
+    if isinstance(found, sa.Numeric):
+        return _numeric(found)
+    if isinstance(found, sa.String):
+        return _text(found, endless=not server)
+    if isinstance(found, sa.DateTime) and not isinstance(found, sa.TIMESTAMP):
+        return _exactly("datetime", (getattr(found, "fsp", None) or 0) if server else 0)
+    if isinstance(found, (sa.LargeBinary, sa.BINARY, sa.VARBINARY)):
+        name = "blob" if isinstance(found, sa.LargeBinary) else type(found).__name__.lower()
+        return Shape(name, collation=None) if not server else _exactly(name, found.length or 0)
+    return Shape(type(found).__name__.lower())
+
+
+def _exactly(family: str, *sizes: int, collation: str | None = None) -> Shape:
+    return Shape(family, sizes, sizes, collation)
+
+
+def _integer(found: TypeEngine[Any]) -> Shape:
+    bits = next(bits for kind, bits in _BITS if isinstance(found, kind))
+    if getattr(found, "unsigned", False):
+        return _exactly("integer", 0, 2**bits - 1)
+    return _exactly("integer", 2 ** (bits - 1), 2 ** (bits - 1) - 1)
+
+
+def _numeric(found: "sa.Numeric[Any]") -> Shape:
+    if isinstance(found, sa.Float):
+        return Shape("double" if isinstance(found, sa.Double) else "float")
+    # MySQL's DECIMAL without digits is DECIMAL(10, 0).
+    precision, scale = found.precision or 10, found.scale or 0
+    family = "unsigned decimal" if getattr(found, "unsigned", False) else "decimal"
+    return _exactly(family, precision - scale, scale)
+
+
+def _text(found: sa.String, *, endless: bool) -> Shape:
+    collation = getattr(found, "collation", None)
+    if isinstance(found, (sa.Enum, mysql.SET)):
+        return Shape("list")
+    if isinstance(found, (sa.CHAR, sa.NCHAR)):
+        return _exactly("padded text", found.length or 1, collation=collation)
+    if isinstance(found, sa.Text) or found.length is None:
+        if endless:
+            return _exactly("text", _ENDLESS, collation=collation)
+        size = next((size for kind, size in _TEXT_BYTES if isinstance(found, kind)), 0)
+        return Shape("text", (size // _BYTES_PER_CHARACTER,), (size,), collation)
+    return _exactly("text", found.length, collation=collation)
