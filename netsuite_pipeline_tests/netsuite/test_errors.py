@@ -89,6 +89,36 @@ def test_the_unknown_column_is_named():
     assert error.column == "subsidiary"
 
 
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "Search error occurred: Field 'balance' for record 'customer' was not found. Reason: NOT_EXPOSED - Not"
+        " available for channel SEARCH",
+        "Search error occurred: Field 'balance' not found.",
+    ],
+)
+def test_a_column_that_netsuite_does_not_expose_is_named_too(detail):
+    error = answered(400, json.dumps({"o:errorDetails": [{"detail": detail}]}).encode())
+    assert isinstance(error, QueryRejected)
+    assert error.column == "balance"
+
+
+@pytest.mark.parametrize(
+    ("detail", "table"),
+    [("Search error occurred: Record 'job' was not found.", "job"), ("Invalid search type: chargetype.", "chargetype")],
+)
+def test_the_missing_table_is_named(detail, table):
+    error = answered(400, json.dumps({"o:errorDetails": [{"detail": detail}]}).encode())
+    assert isinstance(error, RecordTypeUnavailable)
+    assert error.table == table
+
+
+def test_a_missing_permission_names_no_table():
+    error = answered(403, b'{"o:errorDetails": [{"detail": "No", "o:errorCode": "INSUFFICIENT_PERMISSION"}]}')
+    assert isinstance(error, RecordTypeUnavailable)
+    assert error.table is None
+
+
 def test_the_texts_of_a_missing_table_mean_nothing_on_a_server_error():
     body = b'{"o:errorDetails": [{"detail": "Record \'x\' was not found"}]}'
     assert isinstance(answered(500, body), Unavailable)

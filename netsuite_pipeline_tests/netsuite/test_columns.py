@@ -1,0 +1,274 @@
+"""Probing: which columns an account lacks is found out with few queries, and what a type needs is never left out."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from netsuite_pipeline.netsuite.client import NetSuiteClient
+from netsuite_pipeline.netsuite.columns import WatchedQueries, probe_columns
+from netsuite_pipeline.netsuite.errors import (
+    ColumnLost,
+    QueryRejected,
+    RecordTypeUnavailable,
+    RequiredColumnMissing,
+)
+from netsuite_pipeline.netsuite.stream import stream_batches
+from netsuite_pipeline.netsuite.suiteql import page_query
+from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.record_types.model import RecordType, Source, text
+from netsuite_pipeline.sandbox.availability import Availability
+from netsuite_pipeline.sandbox.faults import Fault, FaultKind
+from netsuite_pipeline.sandbox.server import SandboxServer
+from netsuite_pipeline.settings import Settings
+from netsuite_pipeline.transform.batch import FailedBatch
+
+CUSTOMER, PROJECT, ORDER, LINE = (
+    CATALOG.get(name) for name in ("customer", "project", "sales_order", "transaction_line")
+)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[SandboxServer]:
+    with SandboxServer(records=300, seed=7) as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(running: SandboxServer) -> Iterator[SandboxServer]:
+    """That sandbox as an account that lacks nothing; what a test switches off comes back."""
+    running.account.engine.availability = Availability.lacking()
+    running.stats.reset()
+    yield running
+    running.faults.clear()
+
+
+@pytest.fixture
+def client(sandbox: SandboxServer) -> Iterator[NetSuiteClient]:
+    accepted = sandbox.credentials
+    settings = Settings(
+        netsuite_account_id=accepted.account,
+        netsuite_base_url=sandbox.base_url,
+        netsuite_auth="tba",
+        netsuite_consumer_key=accepted.consumer_key,
+        netsuite_consumer_secret=accepted.consumer_secret,
+        netsuite_token_id=accepted.token_id,
+        netsuite_token_secret=accepted.token_secret,
+    )
+    with NetSuiteClient.connect(settings, sleep=lambda _: None) as client:
+        yield client
+
+
+def lack(sandbox: SandboxServer, *names: str) -> None:
+    for name in names:
+        table, _, column = name.partition(".")
+        sandbox.availability.set_column(table, column, available=False)
+
+
+def names(absences) -> set[str]:
+    return {absence.field.name for absence in absences}
+
+
+@pytest.mark.parametrize("record_type", CATALOG, ids=lambda record_type: record_type.name)
+def test_an_account_that_lacks_nothing_is_asked_once(sandbox, client, record_type):
+    assert probe_columns(client, record_type) == ()
+    assert client.stats.requests == 1
+    (query,) = sandbox.stats.queries
+    assert client.query(query).items == []
+
+
+def test_ten_missing_columns_take_eleven_queries(sandbox, client):
+    missing = {field.source for field in CUSTOMER.fields if not field.is_expression and "ship" in field.name}
+    missing |= {"altphone", "fax", "creditlimit", "datecreated", "salesrep", "isinactive", "comments", "email"}
+    missing = set(sorted(missing)[:10])
+    lack(sandbox, *(f"customer.{column}" for column in missing))
+    absences = probe_columns(client, CUSTOMER)
+    assert {absence.field.source for absence in absences} == missing
+    assert client.stats.requests == 11
+
+
+def test_a_type_may_lack_every_column_but_its_key(sandbox, client):
+    columns = {field.source for field in CATALOG.get("price_level").fields}
+    lack(sandbox, *(f"pricelevel.{column}" for column in columns))
+    assert len(probe_columns(client, CATALOG.get("price_level"))) == len(columns)
+    assert client.stats.requests == len(columns) + 1
+
+
+def test_the_reason_is_what_netsuite_says_without_our_query(sandbox, client):
+    lack(sandbox, "customer.altphone")
+    (absence,) = probe_columns(client, CUSTOMER)
+    assert "Unknown identifier 'altphone'" in absence.reason
+    assert "SELECT" not in absence.reason
+
+
+def test_every_field_that_reads_a_missing_column_is_missing(sandbox, client):
+    lack(sandbox, "job.entitystatus")
+    assert names(probe_columns(client, PROJECT)) == {"status", "entitystatus_id"}
+
+
+def test_a_column_of_the_line_is_not_one_of_the_header_with_the_same_name(sandbox, client):
+    order = RecordType(
+        name="order",
+        id=-9001,
+        table="orders",
+        source=ORDER.source,
+        fields=(text("memo", 4000), text("line_memo", 4000, "mainline.memo")),
+    )
+    lack(sandbox, "transactionline.memo")
+    assert names(probe_columns(client, order)) == {"line_memo"}
+    lack(sandbox, "transaction.memo")
+    assert names(probe_columns(client, order)) == {"memo", "line_memo"}
+
+
+def test_the_table_of_a_sub_select_that_is_missing_costs_its_column_alone(sandbox, client):
+    sandbox.availability.set_table("customersubsidiaryrelationship", available=False)
+    (absence,) = probe_columns(client, CUSTOMER)
+    assert absence.field.name == "subsidiary_id"
+    assert "Record 'customersubsidiaryrelationship' was not found" in absence.reason
+
+
+def test_a_column_inside_a_sub_select_costs_its_column_alone(sandbox, client):
+    lack(sandbox, "customersubsidiaryrelationship.isprimarysub")
+    assert names(probe_columns(client, CUSTOMER)) == {"subsidiary_id"}
+
+
+@pytest.mark.parametrize(
+    ("record_type", "column"),
+    [
+        (CUSTOMER, "customer.id"),
+        (LINE, "transactionline.id"),
+        (LINE, "transactionline.transaction"),
+        (LINE, "transaction.type"),
+        (LINE, "transaction.id"),
+        (ORDER, "transaction.type"),
+        (ORDER, "transactionline.mainline"),
+        (ORDER, "transactionline.transaction"),
+        (CATALOG.get("service_item"), "item.itemtype"),
+        (CATALOG.get("charge_type"), "charge.chargetype"),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_a_column_of_key_filter_or_join_is_an_error_in_one_sentence(sandbox, client, record_type, column):
+    lack(sandbox, column)
+    with pytest.raises(RequiredColumnMissing) as caught:
+        probe_columns(client, record_type)
+    name = column.partition(".")[2]
+    assert f"{record_type.label} cannot be imported without the column '{name}'" in str(caught.value)
+    assert caught.value.category is FailureCategory.PERMANENT_ERROR
+    assert client.stats.requests <= 2
+
+
+def test_a_needed_column_is_found_behind_others_that_are_not(sandbox, client):
+    lack(sandbox, "transaction.memo", "transaction.type", "transaction.tranid")
+    with pytest.raises(RequiredColumnMissing, match="'type'"):
+        probe_columns(client, ORDER)
+
+
+def test_a_column_that_is_selected_and_shares_its_name_with_the_joins_is_left_out(sandbox, client):
+    # `mainline.transaction` is part of the join, `transaction.transaction` is no more than a column.
+    charge = CATALOG.get("charge")
+    lack(sandbox, "charge.transaction")
+    assert names(probe_columns(client, charge)) == {"transaction_id"}
+
+
+def test_the_types_own_table_is_unavailable_and_no_column(sandbox, client):
+    sandbox.availability.set_table("job", available=False)
+    with pytest.raises(RecordTypeUnavailable, match="Record 'job' was not found"):
+        probe_columns(client, PROJECT)
+
+
+def test_a_joined_table_that_is_missing_makes_the_type_unavailable(sandbox, client):
+    sandbox.availability.set_table("transactionline", available=False)
+    with pytest.raises(RecordTypeUnavailable, match="Record 'transactionline' was not found"):
+        probe_columns(client, ORDER)
+
+
+def test_a_refusal_that_names_no_column_is_passed_on(sandbox, client):
+    sandbox.faults.add(Fault(FaultKind.BAD_REQUEST))
+    with pytest.raises(QueryRejected) as caught:
+        probe_columns(client, CUSTOMER)
+    assert caught.value.column is None
+
+
+def test_a_column_that_is_none_of_ours_ends_the_search():
+    class Odd:
+        queries = 0
+
+        def query(self, sql, *, cancelled=None):
+            self.queries += 1
+            error = QueryRejected("no such thing", status=400)
+            error.column = "elsewhere"
+            raise error
+
+    odd = Odd()
+    with pytest.raises(QueryRejected, match="none of them is 'elsewhere'"):
+        probe_columns(odd, CUSTOMER)
+    assert odd.queries == 1
+
+
+def test_passing_faults_are_no_missing_columns(sandbox, client):
+    lack(sandbox, "customer.fax")
+    sandbox.faults.add(Fault(FaultKind("503"), skip=1))
+    assert names(probe_columns(client, CUSTOMER)) == {"fax"}
+
+
+def test_what_is_left_is_what_netsuite_accepts(sandbox, client):
+    lack(sandbox, "customer.fax", "customer.isperson", "customer.lastmodifieddate")
+    reduced = CUSTOMER.without(names(probe_columns(client, CUSTOMER)))
+    assert client.query(page_query(reduced, BatchRange(1, 10**9), None)).items
+
+
+def lost(client, record_type):
+    told: list[bool] = []
+    queries = WatchedQueries(client=client, record_type=record_type, on_lost=lambda: told.append(True))
+    results = list(stream_batches(queries, record_type, [BatchRange(n, n) for n in range(1, 31)], workers=2))
+    return told, results
+
+
+def test_a_column_that_is_lost_fails_the_rest_of_the_run_and_is_told(sandbox, client):
+    lack(sandbox, "customer.fax")
+    told, results = lost(client, CUSTOMER)
+    assert told
+    assert {type(result) for result in results} == {FailedBatch}
+    assert {result.category for result in results} == {FailureCategory.UNKNOWN}
+    assert all("Unknown identifier 'fax'" in result.reason for result in results)
+    assert client.stats.requests <= 5
+
+
+def test_a_table_that_only_a_sub_select_reads_is_lost_as_a_column_is(sandbox, client):
+    sandbox.availability.set_table("customersubsidiaryrelationship", available=False)
+    told, results = lost(client, CUSTOMER)
+    assert told
+    assert {result.category for result in results} == {FailureCategory.UNKNOWN}
+
+
+def test_the_types_own_table_is_unavailable_in_mid_run_too(sandbox, client):
+    sandbox.availability.set_table("customer", available=False)
+    told, results = lost(client, CUSTOMER)
+    assert not told
+    assert {result.category for result in results} == {FailureCategory.PERMANENT_ERROR}
+
+
+def test_other_refusals_are_nobodys_column(sandbox, client):
+    queries = WatchedQueries(client=client, record_type=CUSTOMER, on_lost=lambda: pytest.fail("told"))
+    with pytest.raises(QueryRejected):
+        queries.query("SELEKT")
+    with pytest.raises(ColumnLost):
+        WatchedQueries(client=client, record_type=CUSTOMER, on_lost=lambda: None).query("SELECT odd FROM customer")
+
+
+@pytest.mark.parametrize("source", ["TO_CHAR(thing.name, 'X')", "BUILTIN.DF(thing.name)", "NVL(NAME, 0)", "thing.name"])
+def test_a_named_column_is_recognised_in_expressions(source):
+    class Picky:
+        def query(self, sql, *, cancelled=None):
+            if source in sql:
+                error = QueryRejected("Unknown identifier", status=400)
+                error.column = "thing.name"
+                raise error
+
+    kept = text("surname", 9, "thing.surname")
+    thing = RecordType(
+        name="thing", id=-1, table="things", source=Source(table="thing"), fields=(text("x", 9, source), kept)
+    )
+    assert names(probe_columns(Picky(), thing)) == {"x"}
