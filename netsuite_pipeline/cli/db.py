@@ -14,7 +14,7 @@ from sqlalchemy import Engine, MetaData
 
 from netsuite_pipeline.cli.console import results
 from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
-from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.record_types.custom import load_catalog
 from netsuite_pipeline.warehouse.engine import shown
 from netsuite_pipeline.warehouse.migration import downgrade as downgrading
 from netsuite_pipeline.warehouse.migration import upgrade as upgrading
@@ -69,8 +69,10 @@ def downgrade(
 
 @contextmanager
 def _warehouse() -> Iterator[tuple[Engine, MetaData]]:
-    with PipelineResource().engine() as engine:
-        yield engine, warehouse_metadata(CATALOG)
+    pipeline = PipelineResource()
+    metadata = warehouse_metadata(load_catalog(pipeline.settings()))
+    with pipeline.engine() as engine:
+        yield engine, metadata
 
 
 def _say(sentence: str) -> None:
@@ -78,7 +80,7 @@ def _say(sentence: str) -> None:
 
 
 def _table(findings: Sequence[Finding]) -> Table:
-    table = Table(box=None, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("Table", "Column", "Declared", "Found", "Verdict"):
         table.add_column(heading, overflow="fold")
     for difference in (finding.difference for finding in findings):

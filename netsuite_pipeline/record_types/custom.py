@@ -6,7 +6,7 @@ in `custom_model`, how its columns become fields in `custom_fields`; docs/record
 
 import difflib
 import keyword
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -26,7 +26,7 @@ OWN_TABLES = frozenset(_OWN_TABLES.split())
 _WORDS = "context conf config meta arg_dict dict input_arg_dict output_arg_dict int str float bool input output type"
 _WORDS_OF_DAGSTER = frozenset(_WORDS.split())
 # A custom field belongs to the tables of its prefix; custrecord_ fields are on custom records and on lists.
-_TABLES_OF_PREFIX = {
+TABLES_OF_PREFIX: Mapping[str, Set[str]] = {
     "custentity": {"customer", "vendor", "employee", "job"},
     "custbody": {"transaction"},
     "custcol": {"transactionline"},
@@ -152,7 +152,7 @@ class _Reading:
 
     def _check_prefix(self, addition: Addition, record_type: RecordType) -> None:
         prefix = addition.source.lower().partition("_")[0]
-        tables = _TABLES_OF_PREFIX.get(prefix)
+        tables = TABLES_OF_PREFIX.get(prefix)
         if tables is None or record_type.source.table in tables:
             return
         fitting = [known.name for known in self._builtin if known.source.table in tables]

@@ -59,6 +59,13 @@ def _name(value: str) -> str:
     return value
 
 
+def usable_name(source: str) -> str:
+    """The name that NetSuite's column `source` can have in a table: its own in lower case, if that is allowed."""
+    name = source.lower()
+    name = name if name[0].isalpha() else f"c{name}"
+    return f"{name}_value" if name in _RESERVED else name[:_NAME_LENGTH]
+
+
 def _source(value: str) -> str:
     if _COLUMN.fullmatch(value) is None:
         raise ValueError(f"{value!r} cannot be a name of NetSuite's; write its script id, e.g. 'custentity_region'.")

@@ -1,0 +1,203 @@
+"""`record-types`: what is imported, column by column, and drafts of declarations from a live account.
+
+Rendering only. What the warehouse knows is read in `type_state`, the score is made in `type_profile`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from netsuite_pipeline.cli.console import results
+from netsuite_pipeline.cli.graph import parents_of
+from netsuite_pipeline.cli.type_profile import Profile, profile_of
+from netsuite_pipeline.cli.type_state import Availability, Stored, TypeStates, plain, type_states
+from netsuite_pipeline.netsuite.draft_text import draft_text
+from netsuite_pipeline.netsuite.drafting import draft as draft_declaration
+from netsuite_pipeline.orchestration.resources import PipelineResource
+from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.record_types.catalog import Catalog
+from netsuite_pipeline.record_types.custom import load_catalog
+from netsuite_pipeline.record_types.custom_fields import JSON_COLUMN
+from netsuite_pipeline.record_types.model import Derived, Field, Kind, RecordType
+from netsuite_pipeline.settings import Settings, SettingsError
+from netsuite_pipeline.warehouse.missing_columns import MissingColumn
+
+record_types_app = typer.Typer(help="Look at what is imported, and draft declarations.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="A record type, e.g. customer.", metavar="NAME")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@record_types_app.command("list")
+def list_types(as_json: AsJson = False) -> None:
+    """List every record type, in the order of import."""
+    catalog = load_catalog(Settings.load())
+    if as_json:
+        _print_json([_facts(record_type, catalog) for record_type in catalog])
+        return
+    table = _table("Record type", "Id", "Table", "Level", "Columns", "Depends on", right=("Id", "Level", "Columns"))
+    for record_type in catalog:
+        facts = _facts(record_type, catalog)
+        cells = [str(facts[key]) for key in ("name", "id", "table", "level", "columns")]
+        table.add_row(*cells, ", ".join(parents_of(record_type, catalog)))
+    results.print(table)
+
+
+@record_types_app.command()
+def show(name: Name, as_json: AsJson = False) -> None:
+    """Show where each column of a record type comes from, and what the account lacks."""
+    settings = Settings.load()
+    catalog = load_catalog(settings)
+    record_type = catalog.get(name)
+    with type_states(settings) as states:
+        availability = states.availability(record_type) if states else None
+        missing = states.missing(record_type) if states else ()
+    columns = list(_columns(record_type))
+    if as_json:
+        known = None if availability is None else asdict(availability)
+        facts = {**_facts(record_type, catalog), "columns": columns}
+        _print_json({**facts, "availability": known, "missing_columns": plain(missing)})
+        return
+    results.print(_headline(record_type, catalog, availability))
+    results.print(_columns_table(columns, {one.column for one in missing}))
+    for one in missing:
+        results.print(_missing_line(one))
+
+
+@record_types_app.command()
+def profile(name: Name, as_json: AsJson = False) -> None:
+    """Show how many rows and batches a record type has, how heavy it is, and what could be better."""
+    settings = Settings.load()
+    record_type = load_catalog(settings).get(name)
+    with type_states(settings) as states:
+        stored = _stored(states, record_type)
+    found = profile_of(record_type, stored, batch_size=settings.batch_size)
+    if as_json:
+        _print_json(asdict(found))
+        return
+    results.print(_profile_table(found))
+    for sentence in found.advice:
+        results.print(Text(f"- {sentence}"))
+
+
+@record_types_app.command()
+def draft(
+    name: Annotated[str, typer.Argument(help="A built-in type or a table, e.g. customrecord_fleet.", metavar="NAME")],
+    output: Annotated[Path | None, typer.Option(help="Write it to this file, which must not exist yet.")] = None,
+) -> None:
+    """Draft a declaration in YAML from what the account holds: edit it and set RECORD_TYPES_FILE."""
+    if output is not None and output.exists():
+        raise SettingsError(f"{output} exists already: give another file, or move the draft's lines there yourself.")
+    pipeline = PipelineResource()
+    settings = pipeline.settings()
+    catalog = load_catalog(settings)
+    with pipeline.client(insist=True) as client:
+        drafted = draft_declaration(client, name.lower(), catalog=catalog, builtin=CATALOG)
+    text = draft_text(drafted, account=settings.require_account())
+    if output is None:
+        # Not through rich, which would fold long lines.
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{output} cannot be written: {error.strerror}.") from None
+    results.print(f"Edit {output}, then: export RECORD_TYPES_FILE={output.resolve()}", markup=False, soft_wrap=True)
+
+
+def _stored(states: TypeStates | None, record_type: RecordType) -> Stored:
+    if states is None:
+        return Stored(rows=0, batches=0, sampled=0, row_bytes=0, empty_columns=())
+    return states.stored(record_type)
+
+
+def _facts(record_type: RecordType, catalog: Catalog) -> dict[str, Any]:
+    return {
+        "name": record_type.name,
+        "id": record_type.id,
+        "table": record_type.table,
+        "source": record_type.source.table,
+        "level": catalog.level(record_type.name),
+        "columns": len(record_type.key) + len(record_type.value_fields),
+        "depends_on": list(record_type.depends_on),
+    }
+
+
+def _columns(record_type: RecordType) -> Iterator[dict[str, str | None]]:
+    """Every column of the target table that the type fills, and where its value comes from."""
+    for field in (*record_type.key, *record_type.fields):
+        if field.stored:
+            kind = kind_of(field)
+            yield {"column": field.name, "source": field.source, "kind": kind, "references": field.references}
+    for rule in record_type.rules:
+        if isinstance(rule, Derived):
+            kept = ", ".join(field.source for field in record_type.fields if not field.stored)
+            source = f"JSON of {kept}" if rule.field.name == JSON_COLUMN else f"computed from {rule.field.source}"
+            yield {"column": rule.field.name, "source": source, "kind": kind_of(rule.field), "references": None}
+
+
+def kind_of(field: Field) -> str:
+    """The kind with its sizes: text(64), decimal(24,8)."""
+    if field.kind is Kind.DECIMAL:
+        return f"decimal({field.precision},{field.scale})"
+    if field.kind is Kind.TEXT:
+        return "long text" if field.length is None else f"text({field.length})"
+    return field.kind.value
+
+
+def _headline(record_type: RecordType, catalog: Catalog, availability: Availability | None) -> Text:
+    source = record_type.source
+    text = Text.assemble((record_type.name, "bold"), f": NetSuite's {source.table} into {record_type.table}")
+    text.append(f" · id {record_type.id} · level {catalog.level(record_type.name)}")
+    if source.where:
+        text.append(f"\nOnly {source.where}")
+    text.append(f"\nDepends on {', '.join(parents_of(record_type, catalog)) or 'nothing'}")
+    if availability is None:
+        text.append("\nNo import has looked yet whether the account has it.", "dim")
+    elif availability.available:
+        text.append(f"\nAvailable in the account, as of {availability.planned_at:%Y-%m-%d %H:%M} UTC.", "green")
+    else:
+        text.append(
+            f"\nUnavailable, as of {availability.planned_at:%Y-%m-%d %H:%M} UTC: {availability.reason}", "yellow"
+        )
+    return text
+
+
+def _columns_table(columns: list[dict[str, str | None]], missing: set[str]) -> Table:
+    table = _table("Column", "NetSuite", "Kind", "Refers to")
+    for column in columns:
+        cells = [column["column"] or "", column["source"] or "", column["kind"] or "", column["references"] or ""]
+        table.add_row(*map(Text, cells), style="yellow" if column["column"] in missing else None)
+    return table
+
+
+def _missing_line(missing: MissingColumn) -> Text:
+    return Text(f"The account lacks {missing.column} since {missing.found_at:%Y-%m-%d}: {missing.reason}", "yellow")
+
+
+def _profile_table(found: Profile) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_row("Record type", found.name)
+    table.add_row("Rows", f"{found.rows:,}")
+    table.add_row("Batches", f"{found.batches:,} of at most {found.batch_size:,} records when planned")
+    table.add_row("Average row", f"{found.row_bytes:,} bytes")
+    table.add_row("Complexity", f"{found.complexity} ({found.verdict})")
+    return table
+
+
+def _table(*headings: str, right: tuple[str, ...] = ()) -> Table:
+    # No frame, so that it fits a terminal of 80 columns.
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+    return table
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
