@@ -105,8 +105,13 @@ def _refusal(client: Queries, record_type: RecordType) -> Refusal | None:
 
 def _culprits(client: Queries, record_type: RecordType, refusal: Refusal) -> Sequence[Field]:
     """The fields that the refusal is about; raises when it is about none of them alone."""
-    if _is_required(record_type, refusal) and (basic := _refusal(client, _only(record_type))):
-        raise required_column_missing(record_type, basic) if isinstance(basic, QueryRejected) else basic
+    if _is_required(record_type, refusal):
+        if isinstance(refusal, RecordTypeUnavailable):
+            raise refusal
+        # A field may have the name of a column that is needed.
+        basic = _refusal(client, _only(record_type))
+        if isinstance(basic, QueryRejected):
+            raise required_column_missing(record_type, basic)
     suspects = _suspects(record_type, refusal)
     if len(suspects) > 1:
         # NetSuite names no table: `memo` can be the header's or the line's.

@@ -34,13 +34,11 @@ class AccountView:
         """What a person has to know of the missing columns; None if there are none."""
         if not self.missing:
             return None
-        shown = "; ".join(f"{column.column} ({column.reason})" for column in self.missing)
-        derived = sorted(set(self.record_type.absent) - {column.column for column in self.missing})
-        computed = f" Without them there is no {', '.join(derived)}." if derived else ""
+        absent = ", ".join(self.record_type.absent)
         return (
-            f"{self.record_type.label} records are imported without {len(self.missing)} columns that this account lacks"
-            f" (a feature is off or the role has no permission); their values in {self.record_type.table} stay as they"
-            f" are.{computed} Missing: {shown}"
+            f"{self.record_type.label} records are imported without columns that this account lacks (a feature is off,"
+            f" or the role has no permission): {absent}. Their values in {self.record_type.table} stay as they are;"
+            f" `netsuite-pipeline record-types show {self.record_type.name}` has the reasons."
         )
 
 

@@ -22,7 +22,7 @@ from netsuite_pipeline.warehouse.tables import COLUMN_PROBES, MISSING_COLUMNS, i
 # A column that comes back is imported again after this time at the latest.
 EXPIRY = dt.timedelta(days=7)
 # A run that asks for longer has died, or takes so long that another may ask as well.
-CLAIM = dt.timedelta(seconds=60)
+CLAIM = dt.timedelta(seconds=30)
 # What the column takes; account ids are far shorter, hosts that stand in for them may not be.
 _ACCOUNT_LENGTH = 64
 
