@@ -1,9 +1,13 @@
-"""The lineage of the record types as a small SVG of our own: a column of boxes per level, a line per dependency."""
+"""The lineage of the record types as a small SVG of our own: a column of boxes per level, a line per dependency.
+
+Lines that follow from others (an invoice needs a subsidiary, and so does the customer it needs) are faint.
+"""
 
 from collections.abc import Iterator, Mapping
 from html import escape
 
 from netsuite_pipeline.record_types.catalog import Catalog
+from netsuite_pipeline.record_types.model import RecordType
 
 _BOX_WIDTH, _BOX_HEIGHT = 170, 28
 _COLUMN, _ROW = 290, 44
@@ -54,10 +58,16 @@ def _lines(catalog: Catalog, places: _Places) -> Iterator[str]:
             bend = (end - start) // 2
             y, z = origin + _BOX_HEIGHT // 2, to + _BOX_HEIGHT // 2
             colour = _COLOURS[catalog.level(parent) % len(_COLOURS)]
+            opacity = 0.12 if _is_implied(parent, record_type, catalog) else 0.6
             yield (
                 f'<path d="M{start},{y} C{start + bend},{y} {end - bend},{z} {end},{z}" fill="none" stroke="{colour}"'
-                f' stroke-opacity="0.45"><title>{escape(record_type.name)} needs {escape(parent)}</title></path>'
+                f' stroke-opacity="{opacity}"><title>{escape(record_type.name)} needs {escape(parent)}</title></path>'
             )
+
+
+def _is_implied(parent: str, record_type: RecordType, catalog: Catalog) -> bool:
+    others = [name for name in record_type.depends_on if name != parent]
+    return any(found.name == parent for found in catalog.select(others, dependencies=True))
 
 
 def _boxes(catalog: Catalog, places: _Places) -> Iterator[str]:

@@ -77,7 +77,7 @@ def retype(table: str, column: str, *, to: str, info: Any, nullable: bool | None
         existing_nullable=info["nullable"],
         existing_server_default=sa.DefaultClause(sa.text(default)) if default is not None else False,
         existing_comment=info.get("comment"),
-        modify_type=TypeText(to),
+        modify_type=TypeText(to, instead_of=info["type"]),
         modify_nullable=nullable,
     )
 

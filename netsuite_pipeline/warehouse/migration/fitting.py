@@ -35,7 +35,8 @@ def _condition(connection: sa.Connection, name: str, target: str) -> sa.ColumnEl
     column: sa.ColumnClause[object] = sa.column(name)
     sqlite = connection.dialect.name == "sqlite"
     if kind in _INTEGERS:
-        return _outside(column, bits=_INTEGERS[kind], unsigned="UNSIGNED" in target)
+        # All integers of SQLite's have 64 bits, whatever they are called.
+        return None if sqlite else _outside(column, bits=_INTEGERS[kind], unsigned="UNSIGNED" in target)
     if kind == "VARCHAR" and first:
         length = sa.func.length(column) if sqlite else sa.func.char_length(column)
         return length > int(first)

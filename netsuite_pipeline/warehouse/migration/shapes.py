@@ -65,12 +65,18 @@ class Shape:
 
 
 class TypeText(UserDefinedType[Any]):
-    """A type that is written into a statement as it stands."""
+    """A type that is written into a statement as it stands, in place of the type `instead_of`."""
 
     cache_ok = True
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, instead_of: TypeEngine[Any]) -> None:
         self.text = text
+        self.instead_of = instead_of
+
+    @property
+    def _type_affinity(self) -> Any:
+        # Between types of one affinity Alembic copies values as they are, without a CAST that could change them.
+        return self.instead_of._type_affinity  # noqa: SLF001 - SQLAlchemy has no public name for it
 
     def get_col_spec(self, **_: Any) -> str:
         """The text."""

@@ -1,0 +1,65 @@
+"""Types are compared by what they hold, not by their names."""
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.types import TypeEngine
+
+from netsuite_pipeline.warehouse.migration.shapes import Fit, shape_of
+from netsuite_pipeline.warehouse.tables import HASH, LONG_TEXT, MOMENT, ExactDecimal
+
+SERVER, FILE = mysql.dialect(), sqlite.dialect()
+
+
+@pytest.mark.parametrize(
+    ("found", "declared", "fit"),
+    [
+        (mysql.TINYINT(display_width=1), sa.Boolean(), Fit.SAME),
+        (mysql.INTEGER(display_width=11), sa.Integer(), Fit.SAME),
+        (mysql.DECIMAL(24, 8), ExactDecimal(24, 8), Fit.SAME),
+        (mysql.DATETIME(fsp=6), MOMENT, Fit.SAME),
+        (mysql.DATETIME(), sa.DateTime().with_variant(mysql.DATETIME(), "mysql"), Fit.SAME),
+        (mysql.BINARY(16), HASH, Fit.SAME),
+        (mysql.LONGTEXT(), LONG_TEXT, Fit.SAME),
+        (mysql.VARCHAR(16_383), sa.Text(), Fit.WIDENS),
+        (mysql.VARCHAR(16_384), sa.Text(), Fit.NARROWS),
+        (mysql.TEXT(), sa.String(20_000), Fit.NARROWS),
+        (mysql.TEXT(), LONG_TEXT, Fit.WIDENS),
+        (mysql.DECIMAL(24, 8), ExactDecimal(38, 20), Fit.WIDENS),
+        (mysql.DECIMAL(24, 8), ExactDecimal(24, 10), Fit.NARROWS),
+        (mysql.DECIMAL(24, 8), ExactDecimal(30, 4), Fit.NARROWS),
+        (mysql.INTEGER(unsigned=True), sa.Integer(), Fit.NARROWS),
+        (mysql.INTEGER(unsigned=True), sa.BigInteger(), Fit.WIDENS),
+        (mysql.MEDIUMINT(), sa.Integer(), Fit.WIDENS),
+        (mysql.BIGINT(), ExactDecimal(20, 0), Fit.DIFFERS),
+        (mysql.FLOAT(), sa.Double(), Fit.DIFFERS),
+        (mysql.TIMESTAMP(), sa.DateTime(), Fit.DIFFERS),
+        (mysql.BIT(1), sa.Boolean(), Fit.DIFFERS),
+        (mysql.CHAR(10), sa.String(10), Fit.DIFFERS),
+    ],
+)
+def test_on_servers(found: TypeEngine[object], declared: TypeEngine[object], fit: Fit) -> None:
+    assert shape_of(found, SERVER).fit(shape_of(declared, SERVER)) is fit
+
+
+@pytest.mark.parametrize(
+    ("found", "declared", "fit"),
+    [
+        (sa.TEXT(), ExactDecimal(24, 8), Fit.SAME),
+        (sa.BLOB(), HASH, Fit.SAME),
+        (sa.DATETIME(), MOMENT, Fit.SAME),
+        (sa.BOOLEAN(), sa.Boolean(), Fit.SAME),
+        (sa.VARCHAR(10), LONG_TEXT, Fit.WIDENS),
+        (sa.TEXT(), sa.String(10), Fit.NARROWS),
+        (sa.INTEGER(), sa.BigInteger(), Fit.WIDENS),
+        (sa.REAL(), ExactDecimal(24, 8), Fit.DIFFERS),
+    ],
+)
+def test_on_sqlite(found: TypeEngine[object], declared: TypeEngine[object], fit: Fit) -> None:
+    assert shape_of(found, FILE).fit(shape_of(declared, FILE)) is fit
+
+
+def test_json_is_long_text_on_mariadb() -> None:
+    dialect = mysql.dialect()
+    dialect.is_mariadb = True
+    assert shape_of(mysql.LONGTEXT(), dialect).fit(shape_of(sa.JSON(), dialect)) is Fit.SAME
