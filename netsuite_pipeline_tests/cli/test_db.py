@@ -1,4 +1,4 @@
-"""`db check`, `db upgrade` and `db downgrade`: what they print and how they end. SQLite, as the other commands' tests."""
+"""`db check`, `db upgrade` and `db downgrade`: what they print and how they end."""
 
 from collections.abc import Iterator
 

@@ -143,7 +143,7 @@ def test_an_upgrade_that_has_to_wait_too_long_says_so(warehouse_url: str, monkey
     create(first, OLD[first.dialect.name], without=MISSING)
     with changing(first, doing="Holding the lock") as held:
         held.connection.execute(sa.text("SELECT 1"))
-        with pytest.raises(ChangesBusy, match="Another process is changing the tables of .*, and nothing was done"):
+        with pytest.raises(ChangesBusy, match=r"Another process is changing the tables of .*, and nothing was done"):
             upgrade(second, declared(), widen=True, report=silent)
     upgrade(second, declared(), widen=True, report=silent)
     first.dispose()
