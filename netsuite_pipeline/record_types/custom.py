@@ -21,7 +21,7 @@ from netsuite_pipeline.record_types.model import SINGLE_KEY, Field, RecordType, 
 
 # The pipeline's own tables beside the record types' (a test compares them with the warehouse).
 _OWN_TABLES = """import_rejects batch_ledger refused_logins missing_columns column_probes import_jobs import_job_types
-    wave_coordination wave_batches run_heartbeats alembic_version"""
+    wave_coordination wave_batches run_heartbeats schema_changes"""
 OWN_TABLES = frozenset(_OWN_TABLES.split())
 _WORDS = "context conf config meta arg_dict dict input_arg_dict output_arg_dict int str float bool input output type"
 _WORDS_OF_DAGSTER = frozenset(_WORDS.split())

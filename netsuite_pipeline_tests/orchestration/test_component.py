@@ -51,7 +51,7 @@ def test_a_component_brings_the_whole_pipeline_into_another_project(host: Path) 
     assert f"type: {COMPONENT}.NetSuiteImport" in (host / "host/defs/netsuite/defs.yaml").read_text()
 
     listed = json.loads(_dg(host, "list", "defs", "--json"))
-    assert {"customer", "customrecord_fleet"} <= {asset["key"] for asset in listed["assets"]}
+    assert {"customer", "customrecord_fleet"} <= {asset["asset_key"] for asset in listed["assets"]}
     assert {"start_import", "import_customrecord_fleet"} <= {job["name"] for job in listed["jobs"]}
     assert {sensor["name"] for sensor in listed["sensors"]} == {"wave_dispatcher", "batch_discovery"}
 

@@ -234,4 +234,4 @@ def test_no_type_can_take_a_table_of_the_pipeline() -> None:
     from netsuite_pipeline.orchestration.resources import warehouse_metadata
 
     tables = set(warehouse_metadata(CATALOG).tables) - {found.table for found in CATALOG}
-    assert tables <= OWN_TABLES
+    assert tables == OWN_TABLES
