@@ -6,12 +6,17 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from netsuite_pipeline.orchestration.resources import warehouse_metadata
+from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.record_types.custom import load_catalog
+from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline.warehouse.migration.change_log import SCHEMA_CHANGES
 from netsuite_pipeline.warehouse.migration.downgrade import downgrade
 from netsuite_pipeline.warehouse.migration.errors import ChangeRefused
 from netsuite_pipeline.warehouse.migration.upgrade import check, planned, upgrade
 from netsuite_pipeline.warehouse.schema import ensure_tables
+from netsuite_pipeline.warehouse.tables import utc_now
 from netsuite_pipeline_tests.warehouse.migration_samples import Edit, create, data, declared, insert_widgets, schema
 
 # Everything that an upgrade may do, at once.
@@ -35,6 +40,7 @@ OLD: dict[str, list[Edit]] = {
 }
 MISSING = {"batch_ledger", "import_rejects_job", "import_rejects_open", SCHEMA_CHANGES}
 ROW = {"group": "plain", "order": 4_000_000_000, "amount": "1234.56"}
+EXAMPLE = Path(__file__).parents[2] / "docs" / "record_types.example.yaml"
 silent = [].append
 
 
@@ -244,6 +250,24 @@ def test_an_empty_database_gets_every_table(engine: sa.Engine) -> None:
 def test_a_database_without_a_record_has_nothing_to_undo(engine: sa.Engine) -> None:
     create(engine, without={SCHEMA_CHANGES})
     assert downgrade(engine, yes=True, report=silent).number is None
+
+
+def test_a_file_of_custom_columns_and_types_is_migrated_there_and_back(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensure_tables(engine, warehouse_metadata(CATALOG))
+    insert_customer = sa.insert(warehouse_metadata(CATALOG).tables["customers"])
+    with engine.begin() as connection:
+        bookkeeping = {"record_type": "customer", "row_hash": b"\0" * 16, "imported_at": utc_now()}
+        connection.execute(insert_customer.values(refid=7, **bookkeeping))
+    before = schema(engine), data(engine)
+    monkeypatch.setenv("RECORD_TYPES_FILE", str(EXAMPLE))
+    custom = warehouse_metadata(load_catalog(Settings.load()))
+    outcome = upgrade(engine, custom, widen=False, report=silent)
+    assert outcome.done
+    assert check(engine, custom) == ()
+    downgrade(engine, yes=False, report=silent)
+    assert (schema(engine), data(engine)) == before
 
 
 def test_a_trigger_and_a_partial_index_survive_the_copy_by_sqlite(tmp_path: Path) -> None:
