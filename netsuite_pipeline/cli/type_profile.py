@@ -50,7 +50,8 @@ def complexity(record_type: RecordType) -> int:
     """The score of the declaration alone; see above."""
     fields = record_type.source_fields
     references = sum(field.references is not None for field in fields)
-    computed = sum(field.is_expression for field in fields) + (record_type.source.join is not None)
+    joined = len(record_type.source.lookups) + (record_type.source.join is not None)
+    computed = sum(field.is_expression for field in fields) + joined
     return len(fields) // 10 + references + 2 * (len(_long_texts(record_type)) + computed + len(record_type.rules))
 
 

@@ -6,8 +6,8 @@ is sent again. What is known already is remembered in `warehouse.missing_columns
 
 import re
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from netsuite_pipeline.netsuite.errors import (
     ColumnLost,
@@ -17,8 +17,8 @@ from netsuite_pipeline.netsuite.errors import (
     RequiredColumnMissing,
 )
 from netsuite_pipeline.netsuite.page import Page, Queries
-from netsuite_pipeline.netsuite.suiteql import probe_query
-from netsuite_pipeline.record_types.model import Field, RecordType
+from netsuite_pipeline.netsuite.suiteql import join_of, probe_query, source_of
+from netsuite_pipeline.record_types.model import Field, Lookup, RecordType
 
 Refusal = QueryRejected | RecordTypeUnavailable
 
@@ -35,7 +35,8 @@ def probe_columns(client: Queries, record_type: RecordType) -> tuple[Absence, ..
     """The columns that the account lacks; every query sent but the last, which NetSuite accepts, tells of one more.
 
     RequiredColumnMissing if the type's key, filter or join needs one of them, RecordTypeUnavailable if the account
-    lacks the type's own table, any other NetSuiteError as it comes.
+    lacks the type's own table, any other NetSuiteError as it comes. A lookup that the account lacks costs the fields
+    that use it.
     """
     absences: list[Absence] = []
     remaining = record_type
@@ -85,16 +86,15 @@ class WatchedQueries:
     def _is_about_a_column(self, error: Refusal) -> bool:
         if isinstance(error, QueryRejected):
             return error.column is not None
-        # A table that only an expression reads is lost as a column is.
-        return bool(_suspects(self.record_type, error)) and not _is_required(self.record_type, error)
+        # A table that only an expression or a lookup reads is lost as a column is.
+        touched = _suspects(self.record_type, error) or _suspected_lookups(self.record_type, error)
+        return bool(touched) and not _is_required(self.record_type, error)
 
 
 def _refusal(client: Queries, record_type: RecordType) -> Refusal | None:
     try:
         client.query(probe_query(record_type))
     except QueryRejected as error:
-        if error.column is None:
-            raise
         return error
     except RecordTypeUnavailable as error:
         if error.table is None:
@@ -105,13 +105,17 @@ def _refusal(client: Queries, record_type: RecordType) -> Refusal | None:
 
 def _culprits(client: Queries, record_type: RecordType, refusal: Refusal) -> Sequence[Field]:
     """The fields that the refusal is about; raises when it is about none of them alone."""
+    if isinstance(refusal, QueryRejected) and refusal.column is None:
+        return _refused_expressions(client, record_type, refusal)
     if _is_required(record_type, refusal):
         if isinstance(refusal, RecordTypeUnavailable):
             raise refusal
         # A field may have the name of a column that is needed.
         basic = _refusal(client, _only(record_type))
         if isinstance(basic, QueryRejected):
-            raise required_column_missing(record_type, basic)
+            raise required_column_missing(record_type, basic) if basic.column else basic
+    if lost := [lookup for lookup in _suspected_lookups(record_type, refusal) if _is_lost(client, record_type, lookup)]:
+        return _users(record_type, lost)
     suspects = _suspects(record_type, refusal)
     if len(suspects) > 1:
         # NetSuite names no table: `memo` can be the header's or the line's.
@@ -119,6 +123,17 @@ def _culprits(client: Queries, record_type: RecordType, refusal: Refusal) -> Seq
     if not suspects:
         raise _unexplained(record_type, refusal)
     return suspects
+
+
+def _refused_expressions(client: Queries, record_type: RecordType, refusal: QueryRejected) -> Sequence[Field]:
+    """Of a function that it does not run, NetSuite gives no name that could be looked for."""
+    expressions = [field for field in record_type.fields if field.is_expression]
+    if not expressions or _refusal(client, _only(record_type)):
+        raise refusal
+    refused = [field for field in expressions if _refusal(client, _only(record_type, field))]
+    if not refused:
+        raise refusal
+    return refused
 
 
 def _unexplained(record_type: RecordType, refusal: Refusal) -> NetSuiteError:
@@ -135,11 +150,28 @@ def _suspects(record_type: RecordType, refusal: Refusal) -> list[Field]:
     return [field for field in record_type.fields if named.search(field.source)]
 
 
+def _suspected_lookups(record_type: RecordType, refusal: Refusal) -> list[Lookup]:
+    """The lookups in use whose join names what is missing."""
+    named = _pattern(refusal)
+    lookups = [lookup for lookup in record_type.source.lookups if named.search(join_of(lookup))]
+    return [lookup for lookup in lookups if _users(record_type, [lookup])]
+
+
+def _is_lost(client: Queries, record_type: RecordType, lookup: Lookup) -> bool:
+    join = " ".join(part for part in (record_type.source.join, join_of(lookup)) if part)
+    source = replace(record_type.source, join=join, lookups=())
+    return _refusal(client, replace(_only(record_type), source=source)) is not None
+
+
+def _users(record_type: RecordType, lookups: Iterable[Lookup]) -> list[Field]:
+    return [field for field in record_type.fields if any(lookup.is_used_in(field.source) for lookup in lookups)]
+
+
 def _is_required(record_type: RecordType, refusal: Refusal) -> bool:
     source = record_type.source
-    texts = [source.table, source.view, source.join, source.where, *(field.source for field in record_type.key)]
+    texts = [source_of(record_type), source.where or "", *(field.source for field in record_type.key)]
     named = _pattern(refusal)
-    return any(named.search(text) for text in texts if text)
+    return any(named.search(text) for text in texts)
 
 
 def _pattern(refusal: Refusal) -> re.Pattern[str]:

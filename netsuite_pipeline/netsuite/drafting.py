@@ -12,6 +12,7 @@ from netsuite_pipeline.netsuite.columns import probe_columns
 from netsuite_pipeline.netsuite.custom_field_list import CustomField, list_custom_fields, record_type_id
 from netsuite_pipeline.netsuite.errors import NetSuiteError, QueryRejected
 from netsuite_pipeline.netsuite.page import Queries
+from netsuite_pipeline.netsuite.suiteql import source_of
 from netsuite_pipeline.netsuite.value_guess import Guess, guess_kind
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.custom import OWN_TABLES, TABLES_OF_PREFIX
@@ -117,10 +118,9 @@ class _Rows(dict[str, list[str]]):
 def _sample(client: Queries, record_type: RecordType) -> _Rows:
     source = record_type.source
     where = f" WHERE {source.where}" if source.where else ""
-    origin = " ".join(part for part in (source.view, source.table, source.join) if part)
     found = _Rows()
     # One page: the client asks for 1,000 rows.
-    for row in client.query(f"SELECT {source.table}.* FROM {origin}{where}").items:
+    for row in client.query(f"SELECT {source.table}.* FROM {source_of(record_type)}{where}").items:
         found.count += 1
         for column, value in row.items():
             if column.lower() != "links" and value is not None:

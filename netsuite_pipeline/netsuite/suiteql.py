@@ -6,7 +6,7 @@ Whole numbers are the only values written into a query; everything else is the d
 from collections.abc import Sequence
 
 from netsuite_pipeline.record_types.batch import BatchRange
-from netsuite_pipeline.record_types.model import Field, Kind, RecordType
+from netsuite_pipeline.record_types.model import Field, Kind, Lookup, RecordType
 
 # How a bare date looks depends on the user's preference, and it loses its time (observed on live accounts).
 _PATTERNS = {Kind.DATE: "YYYY-MM-DD", Kind.DATETIME: "YYYY-MM-DD HH24:MI:SS"}
@@ -26,7 +26,7 @@ def probe_query(record_type: RecordType) -> str:
     columns = ", ".join(_selected(record_type, field) for field in record_type.source_fields)
     # No record has the id 0.
     none = _between(_batch_column(record_type), BatchRange(0, 0))
-    return f"SELECT {columns} FROM {_source(record_type)}{_where(record_type, none)}"
+    return f"SELECT {columns} FROM {source_of(record_type, columns)}{_where(record_type, none)}"
 
 
 def ids_query(record_type: RecordType, within: BatchRange, after: Sequence[int] | None) -> str:
@@ -41,7 +41,7 @@ def bounds_query(record_type: RecordType, from_id: int | None = None) -> str:
     condition = None if from_id is None else f"{key} >= {_number(from_id)}"
     return (
         f"SELECT COUNT(*) AS records, MIN({key}) AS lowest, MAX({key}) AS highest"
-        f" FROM {_source(record_type)}{_where(record_type, condition)}"
+        f" FROM {source_of(record_type)}{_where(record_type, condition)}"
     )
 
 
@@ -52,7 +52,7 @@ def count_query(record_type: RecordType, ranges: Sequence[BatchRange]) -> str:
         f"COUNT(CASE WHEN {_between(key, batch)} THEN 1 END) AS c{index}" for index, batch in enumerate(ranges)
     )
     span = BatchRange(min(batch.first for batch in ranges), max(batch.last for batch in ranges))
-    return f"SELECT {counts} FROM {_source(record_type)}{_where(record_type, _between(key, span))}"
+    return f"SELECT {counts} FROM {source_of(record_type)}{_where(record_type, _between(key, span))}"
 
 
 def histogram_query(record_type: RecordType, *, width: int, origin: int, within: BatchRange) -> str:
@@ -64,9 +64,24 @@ def histogram_query(record_type: RecordType, *, width: int, origin: int, within:
     bucket = f"FLOOR(({key} - {_number(origin)}) / {width})"
     return (
         f"SELECT {bucket} AS bucket, COUNT(*) AS records"
-        f" FROM {_source(record_type)}{_where(record_type, _between(key, within))}"
+        f" FROM {source_of(record_type)}{_where(record_type, _between(key, within))}"
         f" GROUP BY {bucket} ORDER BY {bucket}"
     )
+
+
+def join_of(lookup: Lookup) -> str:
+    """The join of a lookup, which keeps every row as it is."""
+    return f"LEFT JOIN {lookup.table} {lookup.alias} ON {lookup.on}"
+
+
+def source_of(record_type: RecordType, columns: str = "") -> str:
+    """What stands after FROM in a query that selects `columns`: lookups that neither these nor the rest use are left
+    out, so that nobody waits for them.
+    """
+    source = record_type.source
+    used = " ".join((columns, source.where or "", *(field.source for field in record_type.key)))
+    lookups = [join_of(lookup) for lookup in source.lookups if lookup.is_used_in(used)]
+    return " ".join(part for part in (source.view, source.table, source.join, *lookups) if part)
 
 
 def _ordered(record_type: RecordType, columns: str, within: BatchRange, after: Sequence[int] | None) -> str:
@@ -76,7 +91,7 @@ def _ordered(record_type: RecordType, columns: str, within: BatchRange, after: S
     conditions = [_between(key, within)]
     if after is not None:
         conditions.append(_beyond(record_type, after))
-    return f"SELECT {columns} FROM {_source(record_type)}{_where(record_type, *conditions)} ORDER BY {order}"
+    return f"SELECT {columns} FROM {source_of(record_type, columns)}{_where(record_type, *conditions)} ORDER BY {order}"
 
 
 def _beyond(record_type: RecordType, after: Sequence[int]) -> str:
@@ -105,11 +120,6 @@ def _column(record_type: RecordType, field: Field) -> str:
 
 def _batch_column(record_type: RecordType) -> str:
     return _column(record_type, record_type.batch_field)
-
-
-def _source(record_type: RecordType) -> str:
-    source = record_type.source
-    return " ".join(part for part in (source.view, source.table, source.join) if part)
 
 
 def _where(record_type: RecordType, *conditions: str | None) -> str:

@@ -29,6 +29,7 @@ class Catalog:
         for record_type in declared:
             _check_fields(record_type)
             _check_sources(record_type)
+            _check_lookups(record_type)
             _check_rules(record_type)
             self._check_dependencies(record_type)
         _check_shared_tables(declared)
@@ -129,6 +130,18 @@ def _check_sources(record_type: RecordType) -> None:
             f"Record type {record_type.name!r}: {odd[0].source!r}, the source of {odd[0].name}, is neither a column"
             " nor an expression in parentheses."
         )
+
+
+def _check_lookups(record_type: RecordType) -> None:
+    source = record_type.source
+    aliases = [source.table, *(lookup.alias for lookup in source.lookups)]
+    for lookup in source.lookups:
+        others = [other for other in source.lookups if other is not lookup and other.is_used_in(lookup.on)]
+        if aliases.count(lookup.alias) > 1 or not lookup.is_used_in(lookup.on) or others:
+            raise CatalogError(
+                f"Record type {record_type.name!r}: the lookup {lookup.alias!r} needs an alias of its own, and a"
+                " condition with that alias and with no other lookup's."
+            )
 
 
 def _check_rules(record_type: RecordType) -> None:

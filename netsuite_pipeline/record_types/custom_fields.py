@@ -98,5 +98,5 @@ class _Joined:
     names: tuple[str, ...]
 
     def __call__(self, values: Values) -> str | None:
-        kept = {name: values[name] for name in self.names if values.get(name) is not None}
+        kept = {name: values[name] for name in self.names if values[name] is not None}
         return json.dumps(kept, ensure_ascii=False, sort_keys=True) if kept else None

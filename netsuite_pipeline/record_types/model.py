@@ -1,4 +1,4 @@
-"""The vocabulary of a declaration: Field, Source, the two sorts of rules, and RecordType.
+"""The vocabulary of a declaration: Field, Source and Lookup, the two sorts of rules, and RecordType.
 
 Only data and what follows from it without any input or output belongs here. Queries are built in
 `netsuite.suiteql`, tables in `warehouse.tables`, converters in `transform.rows`; rules that several types
@@ -95,18 +95,37 @@ def moment(name: str, source: str | None = None) -> Field:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where the rows come from: a SuiteQL table, an optional join and an optional filter.
+class Lookup:
+    """Another table that has at most one row for each of ours: what a LEFT JOIN adds, and it drops and doubles none.
 
-    `where` and `join` are SuiteQL text with qualified columns. `view` is a sub-select in parentheses that takes
-    the place of a table that NetSuite does not have; `table` is then its alias. `modified` is the column that
-    moves when a record changes, None where the account keeps none.
+    `on` compares a unique key of `table`, under its `alias`, with a column of the type's own table. The account may
+    lack it: then it lacks the fields that use the alias, and no others.
+    """
+
+    alias: str
+    table: str
+    on: str
+
+    def is_used_in(self, text: str) -> bool:
+        """Whether the SuiteQL `text` names a column under the alias."""
+        return re.search(rf"(?<![\w.]){self.alias}\.", text, re.IGNORECASE) is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the rows come from: a SuiteQL table, an optional join, lookups and an optional filter.
+
+    `where` and `join` are SuiteQL text with qualified columns. `join` is needed by every query, a lookup only by
+    those that use its alias. `view` is a sub-select in parentheses that takes the place of a table that NetSuite
+    does not have; `table` is then its alias. `modified` is the column that moves when a record changes, None where
+    the account keeps none.
     """
 
     table: str
     view: str | None = None
     where: str | None = None
     join: str | None = None
+    lookups: tuple[Lookup, ...] = ()
     modified: str | None = "lastmodifieddate"
 
 
@@ -118,8 +137,8 @@ Values = Mapping[str, Any]
 class Derived:
     """A rule that adds a column, computed from the others; they stay as NetSuite sent them.
 
-    `field.source` names the column it is computed from. `compute` is pure and gives a value that the column
-    holds, or None.
+    `field.source` names the column it cannot do without; any other one that the account lacks reads as None.
+    `compute` is pure and gives a value that the column holds, or None.
     """
 
     field: Field
@@ -192,8 +211,8 @@ class RecordType:
     def without(self, columns: Iterable[str]) -> "RecordType":
         """The same declaration for an account that lacks these columns of NetSuite's.
 
-        With a column go those that are derived from it; a check that would look at it finds nothing wrong. ValueError
-        for a column of the key.
+        With a column go the derived ones that cannot do without it; a check that would look at it finds nothing wrong.
+        ValueError for a column of the key.
         """
         gone = frozenset(columns)
         if missing := gone & {field.name for field in self.key}:

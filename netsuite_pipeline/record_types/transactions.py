@@ -11,6 +11,7 @@ from netsuite_pipeline.record_types.ids import IDS
 from netsuite_pipeline.record_types.items import ITEM_TYPES
 from netsuite_pipeline.record_types.model import (
     Field,
+    Lookup,
     RecordType,
     Source,
     date,
@@ -61,7 +62,11 @@ SHIP_STATUSES = {
     "C": "shipped",
 }
 
-_MAIN_LINE = "LEFT JOIN transactionline mainline ON mainline.transaction = transaction.id AND mainline.mainline = 'T'"
+_MAIN_LINE = Lookup(
+    alias="mainline",
+    table="transactionline",
+    on="mainline.transaction = transaction.id AND mainline.mainline = 'T'",
+)
 
 # What every type has.
 _HEADER = (
@@ -141,7 +146,7 @@ def _transaction(
         name=name,
         id=IDS[name],
         table=table,
-        source=Source(table="transaction", join=_MAIN_LINE, where=f"transaction.type = '{TYPE_CODES[name]}'"),
+        source=Source(table="transaction", lookups=(_MAIN_LINE,), where=f"transaction.type = '{TYPE_CODES[name]}'"),
         depends_on=depends_on,
         fields=_HEADER + fields,
         rules=(enum("status", statuses, name=status_column),),

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from netsuite_pipeline.netsuite.suiteql import source_of
 from netsuite_pipeline.record_types.model import Field, Kind, RecordType
 from netsuite_pipeline.sandbox.dataset import Dataset
 
@@ -49,8 +50,7 @@ def _sandbox_rows(dataset: Dataset, record_type: RecordType) -> dict[tuple[int, 
         field.source if field.is_expression or "." in field.source else f'"{source.table}"."{field.source}"'
         for field in record_type.source_fields
     )
-    rows_of = f'{source.view or ""} "{source.table}" {source.join or ""}'
-    sql = f"SELECT {columns} FROM {rows_of} WHERE {source.where or '1 = 1'}"
+    sql = f"SELECT {columns} FROM {source_of(record_type, columns)} WHERE {source.where or '1 = 1'}"
     for shown, text in _SHOWN_TEXT.items():
         sql = sql.replace(shown, text)
     # `transaction` is a word of SQLite's own.

@@ -1,6 +1,7 @@
 """Probing: which columns an account lacks is found out with few queries, and what a type needs is never left out."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -63,7 +64,10 @@ def client(sandbox: SandboxServer) -> Iterator[NetSuiteClient]:
 def lack(sandbox: SandboxServer, *names: str) -> None:
     for name in names:
         table, _, column = name.partition(".")
-        sandbox.availability.set_column(table, column, available=False)
+        if column:
+            sandbox.availability.set_column(table, column, available=False)
+        else:
+            sandbox.availability.set_table(table, available=False)
 
 
 def names(absences) -> set[str]:
@@ -142,8 +146,6 @@ def test_a_column_inside_a_sub_select_costs_its_column_alone(sandbox, client):
         (LINE, "transaction.type"),
         (LINE, "transaction.id"),
         (ORDER, "transaction.type"),
-        (ORDER, "transactionline.mainline"),
-        (ORDER, "transactionline.transaction"),
         (CATALOG.get("service_item"), "item.itemtype"),
         (CATALOG.get("charge_type"), "charge.chargetype"),
     ],
@@ -166,7 +168,7 @@ def test_a_needed_column_is_found_behind_others_that_are_not(sandbox, client):
 
 
 def test_a_column_that_is_selected_and_shares_its_name_with_the_joins_is_left_out(sandbox, client):
-    # `mainline.transaction` is part of the join, `transaction.transaction` is no more than a column.
+    # `mainline.transaction` is part of another type's join, `charge.transaction` is no more than a column.
     charge = CATALOG.get("charge")
     lack(sandbox, "charge.transaction")
     assert names(probe_columns(client, charge)) == {"transaction_id"}
@@ -179,9 +181,41 @@ def test_the_types_own_table_is_unavailable_and_no_column(sandbox, client):
 
 
 def test_a_joined_table_that_is_missing_makes_the_type_unavailable(sandbox, client):
-    sandbox.availability.set_table("transactionline", available=False)
-    with pytest.raises(RecordTypeUnavailable, match="Record 'transactionline' was not found"):
-        probe_columns(client, ORDER)
+    sandbox.availability.set_table("transaction", available=False)
+    with pytest.raises(RecordTypeUnavailable, match="Record 'transaction' was not found"):
+        probe_columns(client, LINE)
+
+
+def users(record_type: RecordType, alias: str) -> set[str]:
+    return {field.name for field in record_type.fields if f"{alias}." in field.source}
+
+
+@pytest.mark.parametrize("missing", ["transactionline", "transactionline.mainline", "transactionline.transaction"])
+def test_a_lookup_that_is_missing_costs_the_columns_that_use_it_and_no_others(sandbox, client, missing):
+    lack(sandbox, missing)
+    assert names(probe_columns(client, ORDER)) == users(ORDER, "mainline") != set()
+    assert client.stats.requests <= 5
+
+
+def test_a_column_of_a_looked_up_table_costs_that_column_alone(sandbox, client):
+    lack(sandbox, "transactionline.subsidiary")
+    assert names(probe_columns(client, ORDER)) == {"subsidiary_id"}
+    assert client.stats.requests == 2
+
+
+def test_a_lookup_that_the_filter_uses_is_needed(sandbox, client):
+    order = replace(ORDER, source=replace(ORDER.source, where="mainline.createdfrom IS NULL"))
+    lack(sandbox, "transactionline.mainline")
+    with pytest.raises(RequiredColumnMissing, match="'mainline'"):
+        probe_columns(client, order)
+
+
+def test_a_function_that_the_account_does_not_run_costs_its_column_alone(sandbox, client):
+    named, odd = text("name", 50, "UPPER(customer.altname)"), text("odd", 9, "NO_SUCH_FUNCTION(customer.altname)")
+    customer = replace(CUSTOMER, fields=(*CUSTOMER.fields, named, odd))
+    (absence,) = probe_columns(client, customer)
+    assert absence.field.name == "odd"
+    assert "NO_SUCH_FUNCTION is not supported" in absence.reason
 
 
 def test_a_refusal_that_names_no_column_is_passed_on(sandbox, client):
@@ -239,6 +273,13 @@ def test_a_column_that_is_lost_fails_the_rest_of_the_run_and_is_told(sandbox, cl
 def test_a_table_that_only_a_sub_select_reads_is_lost_as_a_column_is(sandbox, client):
     sandbox.availability.set_table("customersubsidiaryrelationship", available=False)
     told, results = lost(client, CUSTOMER)
+    assert told
+    assert {result.category for result in results} == {FailureCategory.UNKNOWN}
+
+
+def test_a_table_that_only_a_lookup_reads_is_lost_as_a_column_is(sandbox, client):
+    lack(sandbox, "transactionline")
+    told, results = lost(client, ORDER)
     assert told
     assert {result.category for result in results} == {FailureCategory.UNKNOWN}
 

@@ -1,16 +1,24 @@
 """The text of the queries, for one key column and for two."""
 
 import re
+from dataclasses import replace
 
 import pytest
 import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netsuite_pipeline.netsuite.suiteql import bounds_query, count_query, histogram_query, ids_query, page_query
+from netsuite_pipeline.netsuite.suiteql import (
+    bounds_query,
+    count_query,
+    histogram_query,
+    ids_query,
+    page_query,
+    probe_query,
+)
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.batch import BatchRange
-from netsuite_pipeline.record_types.model import RecordType, Source, date, reference, text
+from netsuite_pipeline.record_types.model import Lookup, RecordType, Source, date, reference, text
 from netsuite_pipeline_tests.netsuite.sqlite_account import LINE, THING
 
 # Oracle Database SQL Language Reference, "Oracle SQL Reserved Words": no alias may be one of them.
@@ -79,6 +87,39 @@ def test_a_view_takes_the_place_of_a_table_under_its_name():
         " ORDER BY kind.id"
     )
     assert bounds_query(record_type).endswith(f" FROM {view} kind WHERE (kind.id > 0)")
+
+
+PARENT = Lookup(alias="parent", table="thing", on="parent.id = child.parent")
+CHILD = RecordType(
+    name="child",
+    id=-9005,
+    table="children",
+    source=Source(table="child", lookups=(PARENT,)),
+    fields=(text("name", 50), text("parent_name", 50, "UPPER(parent.name)")),
+)
+JOIN = " FROM child LEFT JOIN thing parent ON parent.id = child.parent WHERE"
+
+
+def test_a_lookup_is_part_of_the_queries_that_use_it():
+    assert JOIN in page_query(CHILD, BATCH, None)
+    assert JOIN in probe_query(CHILD)
+
+
+def test_queries_that_do_not_use_a_lookup_do_not_pay_for_it():
+    for query in (
+        page_query(CHILD.without(["parent_name"]), BATCH, None),
+        ids_query(CHILD, BATCH, None),
+        count_query(CHILD, [BATCH]),
+        bounds_query(CHILD),
+        histogram_query(CHILD, width=10, origin=1, within=BATCH),
+    ):
+        assert "JOIN" not in query
+
+
+def test_a_filter_that_uses_a_lookup_takes_it_into_every_query():
+    filtered = replace(CHILD, source=replace(CHILD.source, where="parent.name IS NULL"))
+    for query in (ids_query(filtered, BATCH, None), count_query(filtered, [BATCH]), bounds_query(filtered)):
+        assert JOIN in query
 
 
 def test_the_next_page_begins_after_the_last_key():

@@ -10,7 +10,7 @@ from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.catalog import Catalog, CatalogError
 from netsuite_pipeline.record_types.ids import IDS
 from netsuite_pipeline.record_types.items import SUBTYPES
-from netsuite_pipeline.record_types.model import Check, RecordType, Source, decimal, integer, reference, text
+from netsuite_pipeline.record_types.model import Check, Lookup, RecordType, Source, decimal, integer, reference, text
 from netsuite_pipeline.record_types.rules import enum
 
 
@@ -64,6 +64,14 @@ ITEMS = {"item", *SUBTYPES}
 
 def check(field: str, reason: str) -> Check:
     return Check(reason=reason, field=field, complaint=lambda values: None)
+
+
+def look_up(alias: str, on: str | None = None) -> Lookup:
+    return Lookup(alias=alias, table="address", on=on or f"{alias}.nkey = a.address")
+
+
+def looking_up(*lookups: Lookup) -> Source:
+    return Source(table="a", lookups=lookups)
 
 
 def test_the_declared_types_and_their_ids():
@@ -166,6 +174,13 @@ def test_a_level_is_one_more_than_the_highest_below_it(parents):
         ([declare("a", table="a; DROP")], "unlike 'a; DROP'"),
         ([declare("A b")], "unlike 'A b'"),
         ([declare("a", fields=(text("name", 10, "a.name "),))], "'a.name ', the source of name"),
+        ([declare("a", source=looking_up(look_up("b"), look_up("b")))], "lookup 'b' needs an alias of its own"),
+        ([declare("a", source=looking_up(look_up("a")))], "lookup 'a' needs an alias of its own"),
+        (
+            [declare("a", source=looking_up(look_up("b", on="c.nkey = a.c")))],
+            "lookup 'b' needs .* a condition with that",
+        ),
+        ([declare("a", source=looking_up(look_up("c"), look_up("b", on="b.nkey = c.id")))], "with no other lookup's"),
         ([declare("a", rules=(enum("colour", {}, name="shade"),))], "about 'colour', which is no column"),
         ([declare("a", rules=(check("colour", "odd"),))], "about 'colour', which is no column"),
         ([declare("a", rules=(check("name", "x" * 33),))], "at most 32 .* unlike 'xxx"),

@@ -6,6 +6,7 @@ from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.model import (
     Check,
     Kind,
+    Lookup,
     RecordType,
     Source,
     date,
@@ -78,6 +79,16 @@ def test_a_record_type_is_keyed_by_its_id_unless_declared_otherwise():
 
 def test_lines_are_batched_by_their_transaction():
     assert CATALOG.get("transaction_line").batch_field.name == "transaction_id"
+
+
+@pytest.mark.parametrize("text", ["main.city", "UPPER(Main.city)", "a.b = main.nkey"])
+def test_a_lookup_is_used_where_its_alias_has_a_dot_behind_it(text):
+    assert Lookup(alias="main", table="address", on="main.nkey = t.address").is_used_in(text)
+
+
+@pytest.mark.parametrize("text", ["main", "domain.city", "t.main.city", "mainline.city", "t.main"])
+def test_a_lookup_is_not_used_where_its_alias_is_part_of_something_else(text):
+    assert not Lookup(alias="main", table="address", on="main.nkey = t.address").is_used_in(text)
 
 
 @pytest.mark.parametrize("record_type", CATALOG, ids=lambda record_type: record_type.name)

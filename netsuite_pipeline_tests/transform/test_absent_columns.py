@@ -1,10 +1,12 @@
 """Rows of an account that lacks columns: typed in those that are there, told apart from rows of another account."""
 
+from dataclasses import replace
+
 import pytest
 
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.batch import BatchRange
-from netsuite_pipeline.record_types.model import RecordType, Source, integer
+from netsuite_pipeline.record_types.model import Derived, RecordType, Source, integer
 from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.transform.rows import RowTransformer, columns_of
 
@@ -51,3 +53,17 @@ def test_a_status_that_the_account_lacks_costs_its_meaning_and_no_row():
     order = CATALOG.get("sales_order").without(["status"])
     assert "status_name" not in columns_of(order)
     assert row_of({"refid": "7", "tranid": "SO1"}, order)
+
+
+SUM = Derived(field=integer("total", "left"), compute=lambda values: values["left"] + (values["right"] or 0))
+
+
+def test_a_derived_column_takes_an_absent_one_for_null():
+    reduced = replace(PAIR, rules=(SUM,)).without(["right"])
+    assert row_of({"refid": "7", "left": "2"}, reduced).values == (7, "7", 2, 2)
+
+
+def test_a_derived_column_that_misspells_one_is_a_defect_still():
+    wrong = replace(SUM, compute=lambda values: values["rihgt"])
+    with pytest.raises(KeyError, match="rihgt"):
+        row_of({"refid": "7", "left": "2"}, replace(PAIR, rules=(wrong,)).without(["right"]))
