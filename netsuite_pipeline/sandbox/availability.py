@@ -28,7 +28,9 @@ class Feature(StrEnum):
 _TABLES_OF = {
     Feature.PROJECTS: frozenset({"job", "jobstatus", "jobtype"}),
     Feature.MULTIPLE_PRICES: frozenset({"pricelevel"}),
-    Feature.ONEWORLD: frozenset({"subsidiary", "customersubsidiaryrelationship", "vendorsubsidiaryrelationship"}),
+    Feature.ONEWORLD: frozenset(
+        {"subsidiary", "subsidiarymainaddress", "customersubsidiaryrelationship", "vendorsubsidiaryrelationship"}
+    ),
     Feature.CHARGE_BASED_BILLING: frozenset({"charge", "chargetype"}),
 }
 # Columns that depend on a feature without referring to one of its tables; a part of a name takes all of them.

@@ -84,6 +84,7 @@ class ExpressionCompiler:
             exp.Paren: lambda node: self.value(node.this), exp.Neg: self._negative,
             exp.DPipe: self._concatenation, exp.Case: self._case, exp.Subquery: self._scalar,
             exp.Div: self._division, exp.Anonymous: lambda node: hooks.call(self, node),
+            exp.WithinGroup: lambda node: hooks.call(self, node),
             exp.Dot: lambda node: hooks.builtin(self, node), **dict.fromkeys(_ARITHMETIC, self._arithmetic),
         }  # fmt: skip
         self._conditions: dict[type[exp.Expr], Callable[..., str]] = {
@@ -272,5 +273,5 @@ class Hooks:
     """
 
     subquery: Callable[[exp.Expr, Scope], tuple[str, dict[str, Column]]]
-    call: Callable[[ExpressionCompiler, exp.Anonymous], Expression]
+    call: Callable[[ExpressionCompiler, exp.Anonymous | exp.WithinGroup], Expression]
     builtin: Callable[[ExpressionCompiler, exp.Dot], Expression]

@@ -205,7 +205,8 @@ class _Query:
                 raise unsupported("Not a GROUP BY expression.")
 
     def _is_grouped(self, node: exp.Expr, keys: list[str]) -> bool:
-        if isinstance(node, exp.Anonymous) and str(node.this).upper() in AGGREGATES:
+        called = node.this if isinstance(node, exp.WithinGroup) else node
+        if isinstance(called, exp.Anonymous) and str(called.this).upper() in AGGREGATES:
             return True
         if isinstance(node, exp.Ordered) and isinstance(node.this, exp.Column) and self._names_item(node.this):
             return True

@@ -52,6 +52,37 @@ def test_most_have_one_subsidiary_some_several_and_a_few_none(dataset: Dataset, 
     assert number(dataset, later) > 0
 
 
+def test_most_have_one_address_some_two_and_some_none(dataset: Dataset) -> None:
+    customers = "SELECT COUNT(*) FROM customer WHERE"
+    same = number(dataset, f"{customers} defaultbillingaddress = defaultshippingaddress")
+    other = number(dataset, f"{customers} defaultbillingaddress <> defaultshippingaddress")
+    assert same > 5 * other > 0
+    assert number(dataset, f"{customers} defaultbillingaddress IS NULL") > 0
+
+
+def test_addresses_are_as_untidy_as_people_type_them(dataset: Dataset) -> None:
+    for condition in (
+        "addr1 LIKE '%' || char(10) || '%'",
+        "country = 'us'",
+        "country LIKE ' %'",
+        "TRIM(zip) = ''",
+        "zip <> TRIM(zip)",
+        "addr1 IS NULL AND addr2 IS NOT NULL",
+        "addressee LIKE '%🙂%'",
+        "addressee IS NOT NULL AND addr1 IS NULL AND city IS NULL",
+        "country = 'JP'",
+    ):
+        assert number(dataset, f"SELECT COUNT(*) FROM entityaddress WHERE {condition}") > 0, condition
+
+
+def test_places_of_the_company_have_an_address(dataset: Dataset) -> None:
+    for kind in ("location", "subsidiary"):
+        owned = (
+            f"SELECT COUNT(*) FROM {kind} p JOIN {kind}mainaddress a ON a.nkey = p.mainaddress AND a.recordowner = p.id"
+        )
+        assert number(dataset, owned) == number(dataset, f"SELECT COUNT(*) FROM {kind}") > 0
+
+
 def test_projects_belong_to_customers(dataset: Dataset) -> None:
     assert number(dataset, "SELECT COUNT(*) FROM job WHERE customer IS NULL OR parent IS NULL") == 0
     above = "SELECT COUNT(*) FROM job j JOIN job p ON p.id = j.parent WHERE j.customer"

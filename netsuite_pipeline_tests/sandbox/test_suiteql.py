@@ -88,7 +88,13 @@ def test_conditions_mean_what_they_mean_in_oracle(reader: Any, condition: str, h
         "WITH c AS (SELECT id FROM customer) SELECT id FROM c",
         "SELECT id FROM customer LIMIT 5",
         "SELECT id FROM customer WHERE lastmodifieddate > DATE '2025-01-01'",
-        "SELECT LISTAGG(altname, ',') WITHIN GROUP (ORDER BY id) FROM customer",
+        "SELECT LISTAGG(altname) WITHIN GROUP (ORDER BY id) FROM customer",
+        "SELECT LISTAGG(altname, ',') FROM customer",
+        "SELECT LISTAGG(altname, ',') WITHIN GROUP (ORDER BY id DESC) FROM customer",
+        "SELECT LISTAGG(altname, parent) WITHIN GROUP (ORDER BY id) FROM customer",
+        "SELECT id, LISTAGG(altname, ',') WITHIN GROUP (ORDER BY id) FROM customer",
+        "SELECT COUNT(id) WITHIN GROUP (ORDER BY id) FROM customer",
+        "SELECT UPPER(altname) WITHIN GROUP (ORDER BY id) FROM customer",
         "SELECT LEFT(altname, 2) FROM customer",
         "SELECT SUBSTRING(altname, 1, 2) FROM customer",
         "SELECT DATEDIFF(startdate, enddate) FROM customer",
@@ -147,6 +153,28 @@ def test_conditions_mean_what_they_mean_in_oracle(reader: Any, condition: str, h
 )
 def test_what_has_no_certain_meaning_is_refused(reader: Any, sql: str) -> None:
     assert reader.refusal(sql).startswith(UNSUPPORTED)
+
+
+def test_listagg_joins_texts_in_order_and_leaves_nulls_out(reader: Any) -> None:
+    listed = "LISTAGG(externalid, ', ') WITHIN GROUP (ORDER BY id)"
+    ids = [
+        row["externalid"]
+        for row in reader.rows("SELECT externalid FROM vendor WHERE externalid IS NOT NULL ORDER BY id")
+    ]
+    assert reader.value(f"SELECT {listed} AS ids FROM vendor") == ", ".join(ids)
+    assert reader.value(f"SELECT {listed} AS ids FROM vendor WHERE id < 0") is None
+    grouped = reader.rows(f"SELECT isperson, {listed} AS ids FROM vendor GROUP BY isperson")
+    assert sum(len(row["ids"].split(", ")) for row in grouped if "ids" in row) == len(ids)
+
+
+def test_listagg_runs_in_a_sub_select_for_each_row(reader: Any) -> None:
+    rows = reader.rows(
+        "SELECT t.id AS id, (SELECT LISTAGG(n.trackingnumber, ', ') WITHIN GROUP (ORDER BY n.id)"
+        " FROM trackingnumbermap m INNER JOIN trackingnumber n ON n.id = m.trackingnumber"
+        " WHERE m.transaction = t.id) AS numbers FROM transaction t WHERE t.type = 'ItemShip' ORDER BY t.id"
+    )
+    assert {row.get("numbers", "").count(", ") for row in rows} == {0, 1, 2}
+    assert any("numbers" not in row for row in rows)
 
 
 def test_in_takes_a_thousand_values_and_no_more(reader: Any) -> None:

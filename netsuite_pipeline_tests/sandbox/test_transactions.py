@@ -92,6 +92,29 @@ def test_yen_have_no_decimals(dataset: Dataset) -> None:
     assert number(dataset, f"{lines} AND t.type <> 'ItemShip' AND l.iscogs = 'F' AND l.foreignamount LIKE '%.%'") == 0
 
 
+def test_a_transaction_has_a_copy_of_its_customers_address(dataset: Dataset) -> None:
+    copied = (
+        'SELECT COUNT(*) FROM "transaction" t JOIN transactionbillingaddress b ON b.nkey = t.billingaddress '
+        "JOIN customer c ON c.id = t.entity JOIN entityaddress e ON e.nkey = c.defaultbillingaddress WHERE"
+    )
+    assert number(dataset, f"{copied} e.addressee = b.addressee AND e.addr1 IS b.addr1") > 1_000
+    assert number(dataset, f"{copied} e.addressee <> b.addressee OR e.addr1 IS NOT b.addr1") == 0
+    for code, billed in (("SalesOrd", True), ("CustInvc", True), ("ItemShip", False)):
+        of_type = f"SELECT COUNT(*) FROM {TRANSACTIONS} WHERE type = '{code}' AND"
+        assert bool(number(dataset, f"{of_type} billingaddress IS NOT NULL")) is billed
+        assert number(dataset, f"{of_type} shippingaddress IS NULL") > 0
+
+
+def test_a_shipped_fulfillment_has_a_number_for_each_package(dataset: Dataset) -> None:
+    of_fulfillments = (
+        'SELECT COUNT(*) FROM "transaction" t JOIN trackingnumbermap m ON m."transaction" = t.id WHERE t.type = '
+    )
+    total = number(dataset, "SELECT COUNT(*) FROM trackingnumbermap")
+    assert number(dataset, f"{of_fulfillments} 'ItemShip' AND t.status = 'C'") == total > 500
+    assert total > number(dataset, 'SELECT COUNT(DISTINCT "transaction") FROM trackingnumbermap')
+    assert total > number(dataset, "SELECT COUNT(*) FROM trackingnumber") > 0
+
+
 def test_types_that_nobody_imports_are_there_too(dataset: Dataset) -> None:
     for code in ("Journal", "CustPymt", "PurchOrd"):
         assert number(dataset, f"SELECT COUNT(*) FROM {TRANSACTIONS} WHERE type = '{code}'") > 50

@@ -6,6 +6,7 @@ and omniboost clients, CData's and Oracle's pages). A table lists far more colum
 
 from collections.abc import Mapping
 
+from netsuite_pipeline.sandbox.catalogue.addresses import ADDRESSES, TRACKING_NUMBERS
 from netsuite_pipeline.sandbox.catalogue.billing import CHARGE, CHARGE_TYPE
 from netsuite_pipeline.sandbox.catalogue.entities import ENTITIES
 from netsuite_pipeline.sandbox.catalogue.items import ITEM
@@ -27,6 +28,8 @@ TABLES: Mapping[str, Table] = {
         TRANSACTION_LINE,
         CHARGE,
         CHARGE_TYPE,
+        *ADDRESSES,
+        *TRACKING_NUMBERS,
         *CODE_LISTS,
     )
 }

@@ -4,6 +4,7 @@ relations of customers and vendors to subsidiaries.
 Columns are those that Fivetran's NetSuite2 seeds, futuri, hotglue and swishbi name (suiteql_columns_evidence).
 """
 
+from netsuite_pipeline.sandbox.catalogue.addresses import DEFAULT_ADDRESSES
 from netsuite_pipeline.sandbox.catalogue.model import Table, table
 
 CUSTOMER = table(
@@ -16,11 +17,12 @@ CUSTOMER = table(
         "salesrep": "employee",
         "terms": "term",
         "representingsubsidiary": "subsidiary",
+        **DEFAULT_ADDRESSES,
     },
     integer="""id entitynumber partner territory category entitystatus leadsource receivablesaccount draccount
-        defaultbillingaddress defaultshippingaddress shippingitem billingratecard billingschedule
-        campaignevent contact buyingreason buyingtimeframe salesreadiness reminderdays defaultbankaccount
-        prefccprocessor defaultorderpriority assignedwebsite sourcewebsite visits consoldaysoverduesearch""",
+        shippingitem billingratecard billingschedule campaignevent contact buyingreason buyingtimeframe
+        salesreadiness reminderdays defaultbankaccount prefccprocessor defaultorderpriority assignedwebsite
+        sourcewebsite visits consoldaysoverduesearch""",
     decimal="""balancesearch overduebalancesearch unbilledorderssearch creditlimit estimatedbudget probability
         consolbalancesearch consoloverduebalancesearch consolunbilledorderssearch""",
     text="""entityid externalid entitytitle altname companyname firstname middlename lastname salutation title
@@ -67,10 +69,10 @@ JOB = table(
         "projectmanager": "employee",
         "jobitem": "item",
         "subsidiary": "subsidiary",
+        **DEFAULT_ADDRESSES,
     },
-    integer="""id alternatecontact billingschedule category contact currencyprecision defaultbillingaddress
-        defaultshippingaddress entitynumber estimatedtimeoverridebaseline files primarycontact
-        revrecforecastrule""",
+    integer="""id alternatecontact billingschedule category contact currencyprecision
+        entitynumber estimatedtimeoverridebaseline files primarycontact revrecforecastrule""",
     decimal="""actualtime estimatedcost estimatedgrossprofit estimatedgrossprofitpercent estimatedlaborcost
         estimatedlaborcostbaseline estimatedlaborrevenue estimatedrevenue estimatedtime estimatedtimeoverride
         fxrate jobprice percentcomplete percenttimecomplete timeremaining""",
@@ -92,8 +94,9 @@ VENDOR = table(
         "terms": "term",
         "timeapprover": "employee",
         "representingsubsidiary": "subsidiary",
+        **DEFAULT_ADDRESSES,
     },
-    integer="""id billingclass category contact defaultbankaccount defaultbillingaddress defaultshippingaddress
+    integer="""id billingclass category contact defaultbankaccount
         defaultvendorpaymentaccount entitynumber expenseaccount incoterm payablesaccount workcalendar""",
     decimal="""balance balanceprimary creditlimit laborcost purchaseorderamount purchaseorderquantity
         purchaseorderquantitydiff receiptamount receiptquantity receiptquantitydiff unbilledorders

@@ -4,8 +4,13 @@ from netsuite_pipeline.sandbox.catalogue.model import table
 
 SUBSIDIARY = table(
     "subsidiary",
-    references={"parent": "subsidiary", "currency": "currency", "representingcustomer": "customer"},
-    integer="id fiscalcalendar mainaddress returnaddress shippingaddress representingvendor",
+    references={
+        "parent": "subsidiary",
+        "currency": "currency",
+        "representingcustomer": "customer",
+        "mainaddress": "subsidiarymainaddress",
+    },
+    integer="id fiscalcalendar returnaddress shippingaddress representingvendor",
     decimal="""purchaseorderamount purchaseorderquantity purchaseorderquantitydiff receiptamount
         receiptquantity receiptquantitydiff""",
     text="""name fullname legalname country state dropdownstate edition email fax url federalidnumber ssnortin
@@ -16,8 +21,8 @@ SUBSIDIARY = table(
 
 LOCATION = table(
     "location",
-    references={"parent": "location"},
-    integer="id mainaddress returnaddress defaultallocationpriority locationtype",
+    references={"parent": "location", "mainaddress": "locationmainaddress"},
+    integer="id returnaddress defaultallocationpriority locationtype",
     decimal="latitude longitude",
     text="name fullname subsidiary externalid tranprefix",
     flag="""isinactive includechildren includeinsupplyplanning makeinventoryavailable

@@ -16,10 +16,12 @@ TRANSACTION = table(
         "tosubsidiary": "subsidiary",
         "reversal": "transaction",
         "intercotransaction": "transaction",
+        "billingaddress": "transactionbillingaddress",
+        "shippingaddress": "transactionshippingaddress",
     },
     integer="""id postingperiod nexus customform customtype entitystatus salesreadiness winlossreason
-        buyingreason buyingtimeframe leadsource partner paymentmethod paymentoption billingaddress
-        shippingaddress incoterm nextapprover website daysopen daysoverduesearch""",
+        buyingreason buyingtimeframe leadsource partner paymentmethod paymentoption
+        incoterm nextapprover website daysopen daysoverduesearch""",
     decimal="""exchangerate foreigntotal foreignamountpaid foreignamountunpaid foreignpaymentamountused
         foreignpaymentamountunused estgrossprofit estgrossprofitpercent totalcostestimate altsalestotal
         netaltsalestotal fxaltsalestotal fxnetaltsalestotal estimatedbudget probability projectedtotal

@@ -6,6 +6,7 @@ where records are made from others, by the planned `documents`.
 
 from collections.abc import Iterator
 
+from netsuite_pipeline.sandbox.generation.addresses import address_tables
 from netsuite_pipeline.sandbox.generation.charges import charge_table
 from netsuite_pipeline.sandbox.generation.code_lists import code_lists
 from netsuite_pipeline.sandbox.generation.customers import customer_table
@@ -20,6 +21,7 @@ from netsuite_pipeline.sandbox.generation.rare import with_rare_columns
 from netsuite_pipeline.sandbox.generation.relations import relation_tables
 from netsuite_pipeline.sandbox.generation.rows import Rows
 from netsuite_pipeline.sandbox.generation.sizes import Sizes
+from netsuite_pipeline.sandbox.generation.tracking import tracking_tables
 from netsuite_pipeline.sandbox.generation.vendors import vendor_table
 from netsuite_pipeline.sandbox.generation.world import World
 
@@ -43,3 +45,5 @@ def _records(sizes: Sizes, seed: int, world: World) -> Iterator[Rows]:
     yield header_table(seed, world, documents)
     yield line_table(seed, world, documents)
     yield charge_table(sizes, seed, world, documents)
+    yield from address_tables(seed, world, documents)
+    yield from tracking_tables(documents)

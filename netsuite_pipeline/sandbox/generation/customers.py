@@ -3,6 +3,7 @@
 import random as randomness
 from collections.abc import Iterator
 
+from netsuite_pipeline.sandbox.generation.addresses import default_addresses
 from netsuite_pipeline.sandbox.generation.dirt import (
     OVERLONG_PHONE,
     YEAR_19_DATE,
@@ -66,6 +67,7 @@ def _names(random: randomness.Random, identifier: int) -> dict[str, object]:
 
 def _contact(random: randomness.Random, identifier: int) -> dict[str, object]:
     chance = random.random
+    billing, shipping = default_addresses(identifier)
     number = f"{int(chance() * 9_000_000) + 1_000_000}"
     return {
         "email": f"c{identifier}@example.com" if chance() < 0.9 else None,
@@ -77,8 +79,8 @@ def _contact(random: randomness.Random, identifier: int) -> dict[str, object]:
         "accountnumber": f"A-{number}" if chance() < 0.3 else None,
         "resalenumber": f"TX{number}" if chance() < 0.05 else None,
         "comments": remark(random, 0.15),
-        "defaultbillingaddress": identifier * 2 + 7,
-        "defaultshippingaddress": identifier * 2 + 8,
+        "defaultbillingaddress": billing,
+        "defaultshippingaddress": shipping,
     }
 
 

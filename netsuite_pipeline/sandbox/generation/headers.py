@@ -4,6 +4,7 @@ import random as randomness
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from netsuite_pipeline.sandbox.generation.addresses import transaction_addresses
 from netsuite_pipeline.sandbox.generation.dirt import HUGE_NUMBER, YEAR_19_DATE, remark, spoil, unloadable_positions
 from netsuite_pipeline.sandbox.generation.documents import Document
 from netsuite_pipeline.sandbox.generation.rows import Rows, cents, day, flag, generator_for, moment
@@ -51,6 +52,7 @@ def _shared(random: randomness.Random, world: World, document: Document) -> dict
     record_name, prefix, name = _TYPES[document.code]
     number = f"{prefix}{document.position + 10_001}"
     author = random.choice(world.employees) if world.employees else None
+    billing, shipping = transaction_addresses(document)
     return {
         "id": document.identifier,
         "tranid": number,
@@ -65,6 +67,8 @@ def _shared(random: randomness.Random, world: World, document: Document) -> dict
         "status": document.letter,
         "entity": document.entity,
         "employee": author if chance() < 0.5 else None,
+        "billingaddress": billing,
+        "shippingaddress": shipping,
         "currency": document.currency,
         "exchangerate": f"{document.rate / 10**8:.8f}".rstrip("0").rstrip("."),
         "trandate": day(document.created),

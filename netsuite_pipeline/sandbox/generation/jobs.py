@@ -3,6 +3,7 @@
 import random as randomness
 from collections.abc import Iterator
 
+from netsuite_pipeline.sandbox.generation.addresses import default_addresses
 from netsuite_pipeline.sandbox.generation.dirt import (
     OVERLONG_PHONE,
     YEAR_19_DATE,
@@ -34,9 +35,13 @@ def _jobs(random: randomness.Random, world: World) -> Iterator[dict[str, object]
         customer = random.choice(world.customers) if above is None else world.customer_of[above]
         world.customer_of[identifier] = customer
         record = _names(random, identifier) | _work(random)
+        # A project is billed where its customer is, if it says so at all.
+        billing, shipping = default_addresses(customer) if identifier % 3 else (None, None)
         record |= {
             "customer": customer,
             "parent": above or customer,
+            "defaultbillingaddress": billing,
+            "defaultshippingaddress": shipping,
             "projectmanager": random.choice(world.employees) if world.employees and random.random() < 0.7 else None,
             "jobitem": random.choice(services) if services and random.random() < 0.2 else None,
             "subsidiary": random.choice(world.subsidiaries) if world.subsidiaries else None,
@@ -60,8 +65,6 @@ def _names(random: randomness.Random, identifier: int) -> dict[str, object]:
         "email": f"p{identifier}@example.com" if chance() < 0.2 else None,
         "phone": f"+1 (512) 556-{identifier % 10_000:04}" if chance() < 0.2 else None,
         "comments": remark(random, 0.2),
-        "defaultbillingaddress": identifier * 2 + 7 if chance() < 0.6 else None,
-        "defaultshippingaddress": identifier * 2 + 8 if chance() < 0.4 else None,
         "currency": (1, 2, 4)[int(chance() * 3)],
         "currencyprecision": 2,
         "fxrate": "1",

@@ -62,7 +62,7 @@ def _locations(sizes: Sizes, seed: int, world: World) -> Rows:
         world.locations.append(identifier)
         rows.append((
             identifier, name, name, parent, ", ".join(map(str, owners)), f"W{identifier}-",
-            f"{random.uniform(-60, 60):.6f}", f"{random.uniform(-120, 140):.6f}", 500 + index,
+            f"{random.uniform(-60, 60):.6f}", f"{random.uniform(-120, 140):.6f}", 500 + identifier,
             "T", "F", "T" if index == 7 else "F", moment(60 + index, 40_000 + index), "F", "T",
             2 if index % 3 == 0 else 1, f"wh-{identifier}" if index % 4 == 0 else None,
         ))  # fmt: skip

@@ -3,6 +3,7 @@
 import random as randomness
 from collections.abc import Iterator
 
+from netsuite_pipeline.sandbox.generation.addresses import default_addresses
 from netsuite_pipeline.sandbox.generation.dirt import (
     OVERLONG_PHONE,
     YEAR_19_DATE,
@@ -31,6 +32,7 @@ def _vendors(random: randomness.Random, world: World) -> Iterator[dict[str, obje
     unloadable = unloadable_positions(len(world.vendors))
     for index, identifier in enumerate(world.vendors):
         record = _vendor(random, identifier) | _settings(random) | _money(random)
+        record["defaultbillingaddress"], record["defaultshippingaddress"] = default_addresses(identifier)
         record["timeapprover"] = random.choice(world.employees) if world.employees and random.random() < 0.05 else None
         spoil(record, unloadable.get(index), ("phone", OVERLONG_PHONE), ("datecreated", YEAR_19_DATE))
         yield record
