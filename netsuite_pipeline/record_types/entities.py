@@ -4,6 +4,7 @@
 day, which would make every record a changed one, and an employee's personal ones, which need a permission of their own.
 """
 
+from netsuite_pipeline.record_types.addresses import entity_addresses
 from netsuite_pipeline.record_types.ids import IDS
 from netsuite_pipeline.record_types.model import (
     Field,
@@ -33,13 +34,16 @@ def _primary_subsidiary(entity: str) -> Field:
     return reference(primary, "subsidiary", name="subsidiary_id")
 
 
+_CUSTOMER_ADDRESSES = entity_addresses("customer")
+_VENDOR_ADDRESSES = entity_addresses("vendor")
+
 CUSTOMER = RecordType(
     name="customer",
     id=IDS["customer"],
     table="customers",
-    source=Source(table="customer"),
+    source=Source(table="customer", lookups=_CUSTOMER_ADDRESSES.lookups),
     depends_on=("subsidiary", "location", "price_level"),
-    rules=PERSON_OR_COMPANY,
+    rules=(*PERSON_OR_COMPANY, *_CUSTOMER_ADDRESSES.rules),
     fields=(
         text("entityid", 255),
         integer("entitynumber"),
@@ -135,6 +139,7 @@ CUSTOMER = RecordType(
         moment("dateclosed"),
         moment("datecreated"),
         moment("lastmodifieddate"),
+        *_CUSTOMER_ADDRESSES.fields,
     ),
 )
 
@@ -142,9 +147,9 @@ VENDOR = RecordType(
     name="vendor",
     id=IDS["vendor"],
     table="vendors",
-    source=Source(table="vendor"),
+    source=Source(table="vendor", lookups=_VENDOR_ADDRESSES.lookups),
     depends_on=("subsidiary",),
-    rules=PERSON_OR_COMPANY,
+    rules=(*PERSON_OR_COMPANY, *_VENDOR_ADDRESSES.rules),
     fields=(
         text("entityid", 255),
         integer("entitynumber"),
@@ -211,6 +216,7 @@ VENDOR = RecordType(
         flag("printtransactions"),
         moment("datecreated"),
         moment("lastmodifieddate"),
+        *_VENDOR_ADDRESSES.fields,
     ),
 )
 

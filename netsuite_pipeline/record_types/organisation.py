@@ -3,14 +3,19 @@
 Any of the three may be absent from an account (OneWorld, Multi-Location Inventory, Multiple Prices).
 """
 
+from netsuite_pipeline.record_types.addresses import address
 from netsuite_pipeline.record_types.ids import IDS
 from netsuite_pipeline.record_types.model import RecordType, Source, decimal, flag, moment, quotient, reference, text
+
+_SUBSIDIARY_ADDRESS = address("main", "subsidiarymainaddress", of="subsidiary.mainaddress")
+_LOCATION_ADDRESS = address("main", "locationmainaddress", of="location.mainaddress")
 
 SUBSIDIARY = RecordType(
     name="subsidiary",
     id=IDS["subsidiary"],
     table="subsidiaries",
-    source=Source(table="subsidiary"),
+    source=Source(table="subsidiary", lookups=_SUBSIDIARY_ADDRESS.lookups),
+    rules=_SUBSIDIARY_ADDRESS.rules,
     fields=(
         text("name", 255),
         text("fullname", 1000),
@@ -46,6 +51,7 @@ SUBSIDIARY = RecordType(
         flag("showsubsidiaryname"),
         flag("isinactive"),
         moment("lastmodifieddate"),
+        *_SUBSIDIARY_ADDRESS.fields,
     ),
 )
 
@@ -53,7 +59,8 @@ LOCATION = RecordType(
     name="location",
     id=IDS["location"],
     table="locations",
-    source=Source(table="location"),
+    source=Source(table="location", lookups=_LOCATION_ADDRESS.lookups),
+    rules=_LOCATION_ADDRESS.rules,
     fields=(
         text("name", 255),
         text("fullname", 1000),
@@ -75,6 +82,7 @@ LOCATION = RecordType(
         flag("usebins"),
         flag("isinactive"),
         moment("lastmodifieddate"),
+        *_LOCATION_ADDRESS.fields,
     ),
 )
 

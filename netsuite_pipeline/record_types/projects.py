@@ -4,6 +4,7 @@ All three may be absent from an account (Projects, Charge-Based Billing). Percen
 them; nothing here decides whether 0.5 or 50 is a half.
 """
 
+from netsuite_pipeline.record_types.addresses import entity_addresses
 from netsuite_pipeline.record_types.ids import IDS
 from netsuite_pipeline.record_types.items import ITEM_TYPES
 from netsuite_pipeline.record_types.model import (
@@ -29,13 +30,15 @@ _STATUSES = {
     "Pending": "pending",
 }
 
+_ADDRESSES = entity_addresses("job")
+
 PROJECT = RecordType(
     name="project",
     id=IDS["project"],
     table="projects",
-    source=Source(table="job"),
+    source=Source(table="job", lookups=_ADDRESSES.lookups),
     depends_on=("customer",),
-    rules=(enum("status", _STATUSES, name="status_name"),),
+    rules=(enum("status", _STATUSES, name="status_name"), *_ADDRESSES.rules),
     fields=(
         text("entityid", 255),
         integer("entitynumber"),
@@ -104,6 +107,7 @@ PROJECT = RecordType(
         date("lastbaselinedate"),
         moment("datecreated"),
         moment("lastmodifieddate"),
+        *_ADDRESSES.fields,
     ),
 )
 

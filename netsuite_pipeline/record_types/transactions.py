@@ -7,6 +7,7 @@ themselves every day, which would make every transaction a changed one.
 
 from collections.abc import Mapping
 
+from netsuite_pipeline.record_types.addresses import Addresses, address
 from netsuite_pipeline.record_types.ids import IDS
 from netsuite_pipeline.record_types.items import ITEM_TYPES
 from netsuite_pipeline.record_types.model import (
@@ -133,6 +134,22 @@ _SALE = (
 )
 
 
+# Of headers only: in queries of lines these joins are reported to take NetSuite beyond its time limit.
+_SHIPPING_ADDRESS = address("shipping", "transactionshippingaddress", of="transaction.shippingaddress")
+_SALE_ADDRESSES = address("billing", "transactionbillingaddress", of="transaction.billingaddress") + _SHIPPING_ADDRESS
+_NO_ADDRESSES = Addresses(lookups=(), fields=(), rules=())
+
+
+# A fulfillment has one for each of its packages, and NetSuite keeps them in this place only. Whether it runs LISTAGG in
+# a sub-select is not confirmed on a live account, and Oracle's help says that it does not run it at all, which others
+# have seen it do: an account that refuses it loses this column and nothing else.
+_TRACKING_NUMBERS = (
+    "(SELECT LISTAGG(trackingnumber.trackingnumber, ', ') WITHIN GROUP (ORDER BY trackingnumber.id)"
+    " FROM trackingnumbermap INNER JOIN trackingnumber ON trackingnumber.id = trackingnumbermap.trackingnumber"
+    " WHERE trackingnumbermap.transaction = transaction.id)"
+)
+
+
 def _transaction(
     name: str,
     *,
@@ -141,15 +158,20 @@ def _transaction(
     statuses: Mapping[str, str],
     fields: tuple[Field, ...],
     status_column: str = "status_name",
+    addresses: Addresses = _NO_ADDRESSES,
 ) -> RecordType:
     return RecordType(
         name=name,
         id=IDS[name],
         table=table,
-        source=Source(table="transaction", lookups=(_MAIN_LINE,), where=f"transaction.type = '{TYPE_CODES[name]}'"),
+        source=Source(
+            table="transaction",
+            lookups=(_MAIN_LINE, *addresses.lookups),
+            where=f"transaction.type = '{TYPE_CODES[name]}'",
+        ),
         depends_on=depends_on,
-        fields=_HEADER + fields,
-        rules=(enum("status", statuses, name=status_column),),
+        fields=_HEADER + fields + addresses.fields,
+        rules=(enum("status", statuses, name=status_column), *addresses.rules),
     )
 
 
@@ -184,6 +206,7 @@ SALES_ORDER = _transaction(
     table="sales_orders",
     depends_on=("customer", "subsidiary", "location", "opportunity", "transaction_line"),
     statuses=SALES_ORDER_STATUSES,
+    addresses=_SALE_ADDRESSES,
     fields=(
         *_SALE,
         flag("ordpicked"),
@@ -206,6 +229,7 @@ INVOICE = _transaction(
         *(item.name for item in ITEM_TYPES),
     ),
     statuses=INVOICE_STATUSES,
+    addresses=_SALE_ADDRESSES,
     fields=(
         *_SALE,
         decimal("foreignamountpaid"),
@@ -226,9 +250,11 @@ ITEM_FULFILLMENT = _transaction(
     depends_on=("customer", "subsidiary", "location"),
     statuses=SHIP_STATUSES,
     status_column="ship_status",
+    addresses=_SHIPPING_ADDRESS,
     fields=(
         text("shipcarrier", 64),
         text("fulfillmenttype", 64),
+        text("tracking_numbers", None, _TRACKING_NUMBERS),
         reference("shippingaddress"),
         reference("incoterm"),
         flag("printedpickingticket"),

@@ -12,14 +12,23 @@ from typing import Any
 import sqlalchemy as sa
 
 from netsuite_pipeline.netsuite.suiteql import source_of
+from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.model import Field, Kind, RecordType
 from netsuite_pipeline.sandbox.dataset import Dataset
 
 _SHOWN = 5
+_TRACKING_NUMBERS = next(
+    field.source for field in CATALOG.get("item_fulfillment").fields if field.name == "tracking_numbers"
+)
 # What BUILTIN.DF shows for a column, as SQLite can say it.
 _SHOWN_TEXT = {
     "BUILTIN.DF(job.entitystatus)": "(SELECT name FROM jobstatus WHERE id = job.entitystatus)",
     "BUILTIN.DF(charge.chargetype)": "(SELECT name FROM chargetype WHERE id = charge.chargetype)",
+    # The order by id, which group_concat of older versions cannot be told.
+    _TRACKING_NUMBERS: (
+        "(SELECT group_concat(number, ', ') FROM (SELECT n.trackingnumber AS number FROM trackingnumbermap m"
+        ' JOIN trackingnumber n ON n.id = m.trackingnumber WHERE m."transaction" = transaction.id ORDER BY n.id))'
+    ),
 }
 
 

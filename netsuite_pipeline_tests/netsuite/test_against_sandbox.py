@@ -19,6 +19,7 @@ from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.transform.batch import FailedBatch, TransformedBatch
 from netsuite_pipeline.transform.rejection import RejectReason
+from netsuite_pipeline.transform.rows import columns_of
 
 CUSTOMER = CATALOG.get("customer")
 CONCURRENCY = 4
@@ -105,6 +106,31 @@ def test_every_record_of_every_type_is_loaded_or_rejected(client, record_type):
     assert len(keys) + rejected == sum(batch.expected for batch in batches) == histogram.total > 0
     assert keys == sorted(set(keys))
     assert rejected <= histogram.total // 100
+
+
+def test_what_is_looked_up_is_what_the_sandbox_holds(sandbox, tba_client):
+    fulfillment = CATALOG.get("item_fulfillment")
+    batches = read(tba_client, fulfillment, ranges_of(measure(tba_client, fulfillment, batch_size=200)))
+    wanted = [columns_of(fulfillment).index(name) for name in ("shipping_addr1", "shipping_city", "tracking_numbers")]
+    found = {row.key[0]: tuple(row.values[index] for index in wanted) for batch in batches for row in batch.rows}
+    connection = sandbox.account.engine.dataset.connection()
+    held = (
+        connection.execute(
+            'SELECT t.id, a.addr1, a.city FROM "transaction" t'
+            " LEFT JOIN transactionshippingaddress a ON a.nkey = t.shippingaddress WHERE t.type = 'ItemShip'"
+        )
+    ).fetchall()
+    numbers: dict[int, list[str]] = {}
+    for identifier, number in connection.execute(
+        'SELECT m."transaction", n.trackingnumber FROM trackingnumbermap m'
+        " JOIN trackingnumber n ON n.id = m.trackingnumber ORDER BY n.id"
+    ):
+        numbers.setdefault(identifier, []).append(number)
+    expected = {
+        identifier: (line, city, ", ".join(numbers.get(identifier, [])) or None) for identifier, line, city in held
+    }
+    assert found == {identifier: expected[identifier] for identifier in found}
+    assert len(found) > 30
 
 
 def test_counts_agree_with_the_histogram(client):

@@ -25,8 +25,8 @@ from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.transform.batch import FailedBatch
 
-CUSTOMER, PROJECT, ORDER, LINE = (
-    CATALOG.get(name) for name in ("customer", "project", "sales_order", "transaction_line")
+CUSTOMER, PROJECT, ORDER, LINE, FULFILLMENT = (
+    CATALOG.get(name) for name in ("customer", "project", "sales_order", "transaction_line", "item_fulfillment")
 )
 
 
@@ -83,7 +83,9 @@ def test_an_account_that_lacks_nothing_is_asked_once(sandbox, client, record_typ
 
 
 def test_ten_missing_columns_take_eleven_queries(sandbox, client):
-    missing = {field.source for field in CUSTOMER.fields if not field.is_expression and "ship" in field.name}
+    # Those with a name of their own: no address, nothing that an address is looked up by.
+    named = {field.source for field in CUSTOMER.fields if field.source.isalpha() and "address" not in field.source}
+    missing = {source for source in named if "ship" in source}
     missing |= {"altphone", "fax", "creditlimit", "datecreated", "salesrep", "isinactive", "comments", "email"}
     missing = set(sorted(missing)[:10])
     lack(sandbox, *(f"customer.{column}" for column in missing))
@@ -186,6 +188,9 @@ def test_a_joined_table_that_is_missing_makes_the_type_unavailable(sandbox, clie
         probe_columns(client, LINE)
 
 
+DERIVED_OF_ADDRESSES = ("lines", "country_code", "postal_code")
+
+
 def users(record_type: RecordType, alias: str) -> set[str]:
     return {field.name for field in record_type.fields if f"{alias}." in field.source}
 
@@ -201,6 +206,49 @@ def test_a_column_of_a_looked_up_table_costs_that_column_alone(sandbox, client):
     lack(sandbox, "transactionline.subsidiary")
     assert names(probe_columns(client, ORDER)) == {"subsidiary_id"}
     assert client.stats.requests == 2
+
+
+@pytest.mark.parametrize("missing", ["entityaddress", "entityaddress.nkey"])
+def test_an_account_without_addresses_costs_them_and_what_is_made_of_them(sandbox, client, missing):
+    lack(sandbox, missing)
+    lost = names(probe_columns(client, CUSTOMER))
+    assert lost == users(CUSTOMER, "billing") | users(CUSTOMER, "shipping")
+    assert client.stats.requests <= 4
+    gone = set(CUSTOMER.without(lost).absent) - lost
+    assert gone == {f"{use}_{column}" for use in ("billing", "shipping") for column in DERIVED_OF_ADDRESSES}
+
+
+def test_the_key_of_one_address_costs_that_address_and_the_column_of_the_key(sandbox, client):
+    lack(sandbox, "customer.defaultbillingaddress")
+    assert names(probe_columns(client, CUSTOMER)) == users(CUSTOMER, "billing") | {"defaultbillingaddress_id"}
+
+
+def test_one_table_of_addresses_may_be_missing_where_the_other_is_there(sandbox, client):
+    lack(sandbox, "transactionbillingaddress")
+    assert names(probe_columns(client, ORDER)) == users(ORDER, "billing")
+
+
+def test_a_line_of_addresses_that_is_missing_is_missing_in_each_of_them(sandbox, client):
+    lack(sandbox, "entityaddress.addr3")
+    assert names(probe_columns(client, CUSTOMER)) == {"billing_addr3", "shipping_addr3"}
+
+
+@pytest.mark.parametrize(
+    "missing", ["trackingnumber", "trackingnumbermap", "trackingnumber.trackingnumber", "trackingnumbermap.transaction"]
+)
+def test_an_account_without_tracking_numbers_lacks_that_column_alone(sandbox, client, missing):
+    lack(sandbox, missing)
+    assert names(probe_columns(client, FULFILLMENT)) == {"tracking_numbers"}
+
+
+def test_an_account_that_refuses_to_join_texts_lacks_tracking_numbers_alone(sandbox, client):
+    class Refusing:
+        def query(self, sql, *, cancelled=None):
+            if "LISTAGG" in sql:
+                raise QueryRejected("Invalid or unsupported search", status=400)
+            return client.query(sql, cancelled=cancelled)
+
+    assert names(probe_columns(Refusing(), FULFILLMENT)) == {"tracking_numbers"}
 
 
 def test_a_lookup_that_the_filter_uses_is_needed(sandbox, client):

@@ -30,7 +30,8 @@ def sources(name: str) -> dict[str, str]:
 
 
 def meaning(name: str, letter: str | None) -> tuple[str, str | None]:
-    (rule,) = [rule for rule in CATALOG.get(name).rules if isinstance(rule, Derived)]
+    rules = (rule for rule in CATALOG.get(name).rules if isinstance(rule, Derived))
+    (rule,) = [rule for rule in rules if rule.field.source == "status"]
     return rule.field.name, rule.compute({"status": letter})
 
 
@@ -75,10 +76,49 @@ def test_project_statuses_are_read_by_name_and_others_stay_as_they_are():
 def test_the_primary_subsidiary_is_looked_up_without_a_join(name):
     record_type = CATALOG.get(name)
     assert record_type.source.join is None
+    assert all("subsidiary" not in lookup.table for lookup in record_type.source.lookups)
     assert sources(name)["subsidiary_id"] == (
         f"(SELECT MIN(relation.subsidiary) FROM {name}subsidiaryrelationship relation"
         f" WHERE relation.entity = {name}.id AND relation.isprimarysub = 'T')"
     )
+
+
+ADDRESS_COLUMNS = ("addressee", "attention", "addr1", "addr2", "addr3", "city", "state", "zip", "country", "addrphone")
+
+
+@pytest.mark.parametrize(
+    ("name", "use", "join"),
+    [
+        ("customer", "billing", "entityaddress.nkey = customer.defaultbillingaddress"),
+        ("customer", "shipping", "entityaddress.nkey = customer.defaultshippingaddress"),
+        ("vendor", "billing", "entityaddress.nkey = vendor.defaultbillingaddress"),
+        ("project", "shipping", "entityaddress.nkey = job.defaultshippingaddress"),
+        ("location", "main", "locationmainaddress.nkey = location.mainaddress"),
+        ("subsidiary", "main", "subsidiarymainaddress.nkey = subsidiary.mainaddress"),
+        ("sales_order", "billing", "transactionbillingaddress.nkey = transaction.billingaddress"),
+        ("invoice", "shipping", "transactionshippingaddress.nkey = transaction.shippingaddress"),
+        ("item_fulfillment", "shipping", "transactionshippingaddress.nkey = transaction.shippingaddress"),
+    ],
+)
+def test_an_address_is_looked_up_by_its_key_beside_the_id(name, use, join):
+    (lookup,) = [lookup for lookup in CATALOG.get(name).source.lookups if lookup.alias == use]
+    assert lookup.on.replace(f"{use}.", f"{lookup.table}.") == join
+    found = sources(name)
+    assert {column: found[f"{use}_{column}"] for column in ADDRESS_COLUMNS} == {
+        column: f"{use}.{column}" for column in ADDRESS_COLUMNS
+    }
+    key = join.rpartition(".")[2]
+    assert found[f"{key}_id"] == key
+
+
+def test_lines_are_read_without_addresses():
+    assert CATALOG.get("transaction_line").source.lookups == ()
+    assert "address" not in " ".join(sources("transaction_line").values())
+
+
+@pytest.mark.parametrize("name", ["opportunity", "item_fulfillment"])
+def test_who_is_billed_elsewhere_has_no_billing_address(name):
+    assert not any(column.startswith("billing_") for column in sources(name))
 
 
 def test_other_charges_are_titled_by_their_item_id():

@@ -67,3 +67,9 @@ def test_a_derived_column_that_misspells_one_is_a_defect_still():
     wrong = replace(SUM, compute=lambda values: values["rihgt"])
     with pytest.raises(KeyError, match="rihgt"):
         row_of({"refid": "7", "left": "2"}, replace(PAIR, rules=(wrong,)).without(["right"]))
+
+
+def test_an_address_without_its_second_line_has_the_others():
+    customer = CATALOG.get("customer").without(["billing_addr2"])
+    row = row_of({"refid": "7", "billing_addr1": " 1 Mill Lane", "billing_addr3": "Dock 2"}, customer)
+    assert dict(zip(columns_of(customer), row.values, strict=True))["billing_lines"] == "1 Mill Lane\nDock 2"

@@ -1,0 +1,93 @@
+"""Addresses that records refer to: one declaration, used by every type of record that has some.
+
+NetSuite keeps them in tables of their own, found by `nkey`. What it sends stays as it is; the columns that are made
+of it, for comparing and for labels, stand beside it. Which types have which address is declared with the types.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from netsuite_pipeline.record_types.model import Derived, Field, Lookup, Rule, Values, text
+
+_LINES = ("addr1", "addr2", "addr3")
+_LINE_LENGTH = 255
+_CODE_LENGTH = 64
+_COUNTRY = re.compile(r"[A-Za-z]{2}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addresses:
+    """What addresses add to a declaration: their lookups, the columns of NetSuite's, and those made of them."""
+
+    lookups: tuple[Lookup, ...]
+    fields: tuple[Field, ...]
+    rules: tuple[Rule, ...]
+
+    def __add__(self, other: "Addresses") -> "Addresses":
+        return Addresses(
+            lookups=self.lookups + other.lookups, fields=self.fields + other.fields, rules=self.rules + other.rules
+        )
+
+
+def entity_addresses(entity: str) -> Addresses:
+    """Where a customer, vendor or project is billed and shipped to unless a transaction says otherwise."""
+    return address("billing", "entityaddress", of=f"{entity}.defaultbillingaddress") + address(
+        "shipping", "entityaddress", of=f"{entity}.defaultshippingaddress"
+    )
+
+
+def address(name: str, table: str, *, of: str) -> Addresses:
+    """The address with the key in column `of`, which is qualified; its columns are `<name>_addr1` and so on."""
+
+    def column(source: str, length: int) -> Field:
+        return text(f"{name}_{source}", length, f"{name}.{source}")
+
+    return Addresses(
+        lookups=(Lookup(alias=name, table=table, on=f"{name}.nkey = {of}"),),
+        fields=(
+            *(column(line, _LINE_LENGTH) for line in ("addressee", "attention", *_LINES, "city")),
+            *(column(code, _CODE_LENGTH) for code in ("state", "zip", "country", "addrphone")),
+        ),
+        rules=(
+            _lines_of(name),
+            _normalized(country_code, text(f"{name}_country_code", 2, f"{name}_country")),
+            # In capitals a letter can become up to three.
+            _normalized(postal_code, text(f"{name}_postal_code", 3 * _CODE_LENGTH, f"{name}_zip")),
+        ),
+    )
+
+
+def address_lines(*parts: str | None) -> str | None:
+    """The lines of the street address without blank ones and blanks around them; None if nothing is left."""
+    lines = [line.strip() for part in parts if part for line in part.splitlines()]
+    return "\n".join(line for line in lines if line) or None
+
+
+def country_code(country: str | None) -> str | None:
+    """The two letters of ISO 3166, which SuiteQL sends; None for anything else."""
+    code = (country or "").strip()
+    return code.upper() if _COUNTRY.fullmatch(code) else None
+
+
+def postal_code(code: str | None) -> str | None:
+    """In capitals, with single blanks inside; None if it is blank."""
+    return " ".join((code or "").split()).upper() or None
+
+
+def _lines_of(name: str) -> Derived:
+    columns = [f"{name}_{line}" for line in _LINES]
+
+    def lines(values: Values) -> str | None:
+        return address_lines(*(values[column] for column in columns))
+
+    # Without the first line it would be half an address; the others are there in few accounts.
+    length = len(_LINES) * (_LINE_LENGTH + 1)
+    return Derived(field=text(f"{name}_lines", length, columns[0]), compute=lines)
+
+
+def _normalized(normalize: Callable[[str | None], str | None], into: Field) -> Derived:
+    def value(values: Values) -> str | None:
+        return normalize(values[into.source])
+
+    return Derived(field=into, compute=value)
