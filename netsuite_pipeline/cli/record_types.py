@@ -122,7 +122,7 @@ def _facts(record_type: RecordType, catalog: Catalog) -> dict[str, Any]:
         "name": record_type.name,
         "id": record_type.id,
         "table": record_type.table,
-        "source": record_type.source.table,
+        "source": record_type.source.netsuite_table,
         "level": catalog.level(record_type.name),
         "columns": len(record_type.key) + len(record_type.value_fields),
         "depends_on": list(record_type.depends_on),
@@ -153,7 +153,7 @@ def kind_of(field: Field) -> str:
 
 def _headline(record_type: RecordType, catalog: Catalog, availability: Availability | None) -> Text:
     source = record_type.source
-    text = Text.assemble((record_type.name, "bold"), f": NetSuite's {source.table} into {record_type.table}")
+    text = Text.assemble((record_type.name, "bold"), f": NetSuite's {source.netsuite_table} into {record_type.table}")
     text.append(f" · id {record_type.id} · level {catalog.level(record_type.name)}")
     if source.where:
         text.append(f"\nOnly {source.where}")

@@ -154,7 +154,7 @@ def _column(
         )
     kind = guess_kind(values)
     if kind.kind is ColumnKind.DATE:
-        kind = _date_or_moment(client, record_type.source.table, name) or guess_kind(values, dates=False)
+        kind = _date_or_moment(client, record_type.source.netsuite_table, name) or guess_kind(values, dates=False)
     return DraftColumn(source=name, kind=kind, guessed=True, origin=f"guessed from {len(values)} values")
 
 

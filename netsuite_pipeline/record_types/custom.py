@@ -108,6 +108,7 @@ class _Reading:
             self._check_reference(addition)
         return replace(
             record_type,
+            source=_read_from(extension.source, record_type.source),
             fields=record_type.fields + tuple(addition.field for addition in added if addition.field),
             rules=record_type.rules + tuple(addition.rule for addition in added if addition.rule),
         )
@@ -199,6 +200,13 @@ class _Reading:
                 f"record types depend on each other in a circle, {' -> '.join(circle)}; remove one of these from its"
                 " depends_on.",
             ) from None
+
+
+def _read_from(table: str | None, source: Source) -> Source:
+    """The user's table under the name that the declaration knows, so that what it says of its columns stays true."""
+    if table is None:
+        return source
+    return replace(source, view=None if table.lower() == source.table.lower() else table)
 
 
 def _likely(name: str, known: Sequence[str]) -> str:

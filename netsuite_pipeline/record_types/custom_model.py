@@ -135,18 +135,22 @@ def _check_sizes(column: ColumnSpec) -> None:
 
 
 class ExtensionSpec(_Strict):
-    """What is added to a built-in type: typed columns, and columns that share one JSON column."""
+    """What is added to a type: typed columns, and columns that share one JSON column.
 
+    `source` is NetSuite's table: instead of the one that a built-in type is read from, or if a type of the user's is
+    not called as its table is.
+    """
+
+    source: SourceName | None = None
     columns: dict[SourceName, ColumnSpec] = {}
     json_columns: tuple[SourceName, ...] = ()
 
 
 class TypeSpec(ExtensionSpec):
-    """A whole record type. `source` is NetSuite's table, if it is not called as the type is."""
+    """A whole record type."""
 
     id: Id
     table: Name
-    source: SourceName | None = None
     modified: str | None = None
     depends_on: tuple[str, ...] = ()
 

@@ -116,9 +116,9 @@ class Source:
     """Where the rows come from: a SuiteQL table, an optional join, lookups and an optional filter.
 
     `where` and `join` are SuiteQL text with qualified columns. `join` is needed by every query, a lookup only by
-    those that use its alias. `view` is a sub-select in parentheses that takes the place of a table that NetSuite
-    does not have; `table` is then its alias. `modified` is the column that moves when a record changes, None where
-    the account keeps none.
+    those that use its alias. `view` takes the place of `table`, which is then its alias: a sub-select in parentheses
+    for a table that NetSuite does not have, or the name of another table. `modified` is the column that moves when a
+    record changes, None where the account keeps none.
     """
 
     table: str
@@ -127,6 +127,11 @@ class Source:
     join: str | None = None
     lookups: tuple[Lookup, ...] = ()
     modified: str | None = "lastmodifieddate"
+
+    @property
+    def netsuite_table(self) -> str:
+        """The table as NetSuite calls it; of a sub-select, the name that it has in queries."""
+        return self.table if self.view is None or self.view.startswith("(") else self.view
 
 
 # The typed values of a row, by column.

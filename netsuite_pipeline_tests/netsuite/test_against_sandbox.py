@@ -13,6 +13,7 @@ from netsuite_pipeline.netsuite.reading import count_ranges
 from netsuite_pipeline.netsuite.stream import stream_batches
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.custom import extended_catalog
 from netsuite_pipeline.sandbox.faults import Fault, FaultKind
 from netsuite_pipeline.sandbox.keys import KeyPair, create_key_pair
 from netsuite_pipeline.sandbox.server import SandboxServer
@@ -131,6 +132,23 @@ def test_what_is_looked_up_is_what_the_sandbox_holds(sandbox, tba_client):
     }
     assert found == {identifier: expected[identifier] for identifier in found}
     assert len(found) > 30
+
+
+def test_charge_types_are_read_from_a_table_of_the_account_where_the_user_says_so(sandbox, tba_client, tmp_path):
+    file = tmp_path / "types.yaml"
+    flags = "applytocustomer: {kind: boolean}, applytoproject: {kind: boolean}, isinactive: {kind: boolean}"
+    file.write_text(f"extend: {{charge_type: {{source: chargetype, columns: {{{flags}}}}}}}\n")
+    charge_type = extended_catalog(CATALOG, file).get("charge_type")
+    sandbox.availability.set_table("chargetype", available=True)
+    try:
+        histogram = measure(tba_client, charge_type, batch_size=200)
+        rows = [row for batch in read(tba_client, charge_type, ranges_of(histogram)) for row in batch.rows]
+    finally:
+        sandbox.availability.set_table("chargetype", available=False)
+    values = {row.key[0]: dict(zip(columns_of(charge_type), row.values, strict=True)) for row in rows}
+    # No charge is of this type, so that the view does not have it.
+    assert (values[11]["name"], values[11]["isinactive"]) == ("Unused", True)
+    assert (values[-19]["applytocustomer"], values[-19]["applytoproject"]) == (False, True)
 
 
 def test_counts_agree_with_the_histogram(client):

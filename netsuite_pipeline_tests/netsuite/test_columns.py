@@ -182,6 +182,15 @@ def test_the_types_own_table_is_unavailable_and_no_column(sandbox, client):
         probe_columns(client, PROJECT)
 
 
+def test_a_table_that_is_read_for_another_makes_the_type_unavailable_where_it_is_missing(sandbox, client):
+    charge_type = CATALOG.get("charge_type")
+    real = replace(charge_type, source=replace(charge_type.source, view="chargetype"))
+    with pytest.raises(RecordTypeUnavailable, match="Invalid search type: chargetype"):
+        probe_columns(client, real)
+    sandbox.availability.set_table("chargetype", available=True)
+    assert probe_columns(client, real) == ()
+
+
 def test_a_joined_table_that_is_missing_makes_the_type_unavailable(sandbox, client):
     sandbox.availability.set_table("transaction", available=False)
     with pytest.raises(RecordTypeUnavailable, match="Record 'transaction' was not found"):

@@ -100,6 +100,14 @@ CHILD = RecordType(
 JOIN = " FROM child LEFT JOIN thing parent ON parent.id = child.parent WHERE"
 
 
+def test_a_table_that_is_read_for_another_has_its_name():
+    child = replace(CHILD, source=replace(CHILD.source, view="infant"))
+    assert " FROM infant child LEFT JOIN thing parent ON parent.id = child.parent WHERE" in page_query(
+        child, BATCH, None
+    )
+    assert ids_query(child, BATCH, None).startswith("SELECT child.id AS refid FROM infant child WHERE child.id")
+
+
 def test_a_lookup_is_part_of_the_queries_that_use_it():
     assert JOIN in page_query(CHILD, BATCH, None)
     assert JOIN in probe_query(CHILD)

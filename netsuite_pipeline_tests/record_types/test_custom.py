@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -116,10 +116,36 @@ def test_json_columns_go_on_without_those_that_an_account_lacks(load: Load) -> N
     assert transformed.values == (1, "1", None, '{"second": "2"}')
 
 
+CHARGE_TYPE = (
+    "extend:\n  charge_type:\n    source: chargetype\n    columns:\n"
+    "      applytocustomer: {kind: boolean}\n      isinactive: {kind: boolean}\n"
+)
+
+
+def test_a_table_of_the_account_takes_the_place_of_a_built_in_view(load: Load) -> None:
+    charge_type = load(CHARGE_TYPE).get("charge_type")
+    assert charge_type.source == replace(CATALOG.get("charge_type").source, view=None)
+    assert names(charge_type) == {"name", "applytocustomer", "isinactive"}
+    assert charge_type.id == CATALOG.get("charge_type").id
+
+
+def test_a_table_of_another_name_is_read_under_the_name_that_the_declaration_knows(load: Load) -> None:
+    customer = load("extend:\n  customer:\n    source: customer_v2\n").get("customer")
+    assert customer.source == replace(CATALOG.get("customer").source, view="customer_v2")
+    assert customer.source.netsuite_table == "customer_v2"
+
+
+def test_the_line_of_the_example_that_is_left_out_works_when_it_is_put_in(load: Load) -> None:
+    (line,) = [line for line in EXAMPLE.read_text().splitlines() if line.startswith("  # charge_type:")]
+    charge_type = load("extend:\n" + line.replace("# ", "") + "\n").get("charge_type")
+    assert charge_type.source.view is None
+
+
 MISTAKES = [
     ("extend:\n  custmer: {}\n", 2, "there is no built-in record type 'custmer'; write 'customer', or declare"),
-    ("extend:\n  customer:\n    colums: {}\n", 3, "'colums' is not known here; write one of columns, json_columns."),
+    ("extend:\n  customer:\n    colums: {}\n", 3, "'colums' is not known here; write one of source, columns, json_c"),
     ("exten: {}\n", 1, "'exten' is not known here; write one of extend, types."),
+    ("extend:\n  charge_type:\n    source: charge type\n", 3, "'charge type' cannot be a name of NetSuite's; write"),
     (CUSTOMER + "custentity_a: {kind: txt}\n", 4, "'txt' is no kind of column; write one of integer, reference, text,"),
     (CUSTOMER + "custentity_a: {kind: text}\n", 4, "a text needs a length; write length: 1 to 16000, or kind: long"),
     (CUSTOMER + "custentity_a: {kind: text, length: 0}\n", 4, "a text needs a length; write"),

@@ -32,4 +32,6 @@ CHARGE = table(
     datetime="createddate lastmodifieddate",
 )
 
-CHARGE_TYPE = table("chargetype", modified=None, integer="id", text="name")
+CHARGE_TYPE = table(
+    "chargetype", modified=None, integer="id", text="name", flag="applytocustomer applytoproject isinactive"
+)

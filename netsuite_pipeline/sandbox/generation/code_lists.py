@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from netsuite_pipeline.sandbox.generation.rows import Rows, moment
+from netsuite_pipeline.sandbox.generation.rows import Rows, flag, moment
 
 # The currency without decimals.
 YEN = 5
@@ -64,7 +64,11 @@ def code_lists() -> Iterator[Rows]:
     )
     yield Rows("jobstatus", ("id", "name", "isinactive"), [(*row, "F") for row in _JOB_STATUSES])
     yield Rows("jobtype", ("id", "name", "isinactive"), [(*row, "F") for row in _JOB_TYPES])
-    yield Rows("chargetype", ("id", "name"), CHARGE_TYPES)
+    yield Rows(
+        "chargetype",
+        ("id", "name", "applytocustomer", "applytoproject", "isinactive"),
+        [(*row, flag(row[0] > -18), "T", flag(row[1] == "Unused")) for row in CHARGE_TYPES],
+    )
     yield from _structure(moment(12, 36_000))
 
 
