@@ -92,3 +92,23 @@ def test_derived_columns_are_stored_beside_the_code(importer: Importer) -> None:
     with importer.engine.connect() as connection:
         found = connection.exec_driver_sql("SELECT refid, status, status_name FROM invoices ORDER BY refid").all()
     assert [tuple(entry) for entry in found] == [(1, "A", "open"), (2, "B", "paid"), (3, "?", None)]
+
+
+def test_lines_country_and_postal_code_are_stored_beside_the_address(importer: Importer) -> None:
+    location = CATALOG.get("location")
+    untidy = {"main_addr1": " 1 Mill Lane\r\n\r\n Unit 4 𠮷", "main_country": " us", "main_zip": " ls1   4ap"}
+    bare = {"main_addr1": " ", "main_country": "_unitedStates"}
+    rows = [
+        result
+        for number, address in enumerate((untidy, bare, {}), 1)
+        if isinstance(result := RowTransformer(location).transform({"refid": str(number)} | address, BATCH), Row)
+    ]
+    importer.load(batch_of(rows, record_type=location))
+    columns = ("main_addr1", "main_country", "main_zip", "main_lines", "main_country_code", "main_postal_code")
+    with importer.engine.connect() as connection:
+        found = connection.exec_driver_sql(f"SELECT {', '.join(columns)} FROM locations ORDER BY refid").all()
+    assert [tuple(entry) for entry in found] == [
+        (*untidy.values(), "1 Mill Lane\nUnit 4 𠮷", "US", "LS1 4AP"),
+        (" ", "_unitedStates", None, None, None, None),
+        (None,) * 6,
+    ]
