@@ -19,11 +19,10 @@ from netsuite_pipeline.cli.local_stack import LocalStack, local_stack
 from netsuite_pipeline.cli.progress import records_per_second, seconds_of
 from netsuite_pipeline.cli.watching import watch
 from netsuite_pipeline.netsuite.reading import count_ranges
-from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
+from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.custom import load_catalog
-from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.warehouse.totals import type_totals, written_rows
 from netsuite_pipeline.waves.model import JobStatus, TypeStatus, utc_now
 from netsuite_pipeline.waves.progress import JobSummary
@@ -46,9 +45,10 @@ def demo(
     with local_stack(directory) as stack, _said_when_interrupted():
         results.print(f"Starting a sandbox NetSuite with {records:,} records, and Dagster's daemon ...")
         stack.start_sandbox(records=records, seed=seed)
+        stack.upgrade_warehouse(catalog)
         stack.start_daemon()
         with PipelineResource().engine() as engine:
-            summary = _import(stack, engine, catalog)
+            summary = _import(stack, engine)
             complete = _report(engine, summary, catalog)
     if not complete:
         raise typer.Exit(1)
@@ -63,8 +63,7 @@ def _said_when_interrupted() -> Iterator[None]:
         raise
 
 
-def _import(stack: LocalStack, engine: Engine, catalog: Catalog) -> JobSummary:
-    ensure_tables(engine, warehouse_metadata(catalog))
+def _import(stack: LocalStack, engine: Engine) -> JobSummary:
     store = WaveStore(engine)
     latest = store.latest_job()
     if latest is not None and latest.status is JobStatus.RUNNING:

@@ -8,6 +8,8 @@ import typer
 
 from netsuite_pipeline.cli.console import results
 from netsuite_pipeline.cli.local_stack import local_stack
+from netsuite_pipeline.orchestration.resources import PipelineResource
+from netsuite_pipeline.record_types.custom import load_catalog
 
 
 def dev(
@@ -19,6 +21,7 @@ def dev(
     """Start the sandbox, Dagster's daemon and the Dagster UI, until Ctrl-C."""
     with local_stack(directory) as stack:
         stack.start_sandbox(records=records, seed=seed)
+        stack.upgrade_warehouse(load_catalog(PipelineResource().settings()))
         stack.start_daemon()
         stack.start_webserver(port=port)
         variables = stack.write_environment()

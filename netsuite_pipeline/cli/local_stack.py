@@ -15,9 +15,15 @@ from pathlib import Path
 
 from netsuite_pipeline.cli.dagster_instance import dagster_instance
 from netsuite_pipeline.cli.processes import ProcessFailedError, ProcessGroup
+from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
+from netsuite_pipeline.record_types.catalog import Catalog
+from netsuite_pipeline.sandbox.generation import edition
+from netsuite_pipeline.settings import SettingsError
+from netsuite_pipeline.warehouse.migration.upgrade import upgrade
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _READY_SECONDS = 60.0
+_WAREHOUSE = "warehouse.db"
 
 
 class LocalStack:
@@ -28,10 +34,19 @@ class LocalStack:
         self._processes = processes
 
     def start_sandbox(self, *, records: int, seed: int) -> None:
-        """Starts the sandbox on a free port and points this process, and all it starts, at it."""
+        """Starts the sandbox on a free port and points this process, and all it starts, at it.
+
+        SettingsError if the folder holds an import of other data: most of its rows would look deleted in NetSuite.
+        """
+        self._claim(f"{records} records, seed {seed}, edition {edition()}\n")
         arguments = ["sandbox", "serve", "--port", "0", "--records", str(records), "--seed", str(seed)]
         self._start("sandbox", [_beside_python("netsuite-pipeline"), *arguments])
         os.environ.update(self._announced("sandbox"))
+
+    def upgrade_warehouse(self, catalog: Catalog) -> None:
+        """Brings the tables in the folder, which an earlier version may have made, to what is declared."""
+        with PipelineResource().engine() as engine:
+            upgrade(engine, warehouse_metadata(catalog), widen=True, report=lambda _: None)
 
     def start_daemon(self) -> None:
         """Starts Dagster's daemon: run queue, sensors, schedules, backfills, monitoring."""
@@ -57,6 +72,17 @@ class LocalStack:
     def check(self) -> None:
         """ProcessFailedError if one of the processes has ended."""
         self._processes.check()
+
+    def _claim(self, data: str) -> None:
+        marker = self.directory / "data"
+        known = marker.read_text() if marker.exists() else None
+        if known != data and (self.directory / _WAREHOUSE).exists():
+            found = (known or "an earlier version").strip()
+            raise SettingsError(
+                f"{self.directory} holds an import of other data than asked for ({found}, not {data.strip()}):"
+                " remove the folder, or name another one with --directory."
+            )
+        marker.write_text(data)
 
     def _start(self, name: str, command: list[str]) -> None:
         self._processes.start(name, command, environment=os.environ)
@@ -89,7 +115,7 @@ def local_stack(directory: Path) -> Iterator[LocalStack]:
     shutil.copyfile(configuration, home / "dagster.yaml")
     os.environ.update(
         DAGSTER_HOME=str(home),
-        WAREHOUSE_URL=f"sqlite:///{directory.resolve() / 'warehouse.db'}",
+        WAREHOUSE_URL=f"sqlite:///{directory.resolve() / _WAREHOUSE}",
     )
     # Daemon and web server would both create Dagster's tables at first, and one of them would fail.
     with dagster_instance():

@@ -37,7 +37,7 @@ class ProcessGroup:
         self._directory = directory.resolve()
         self._logs = self._directory / "logs"
         self._mark = f"{os.getpid()}:{self._directory}"
-        self._children: list[tuple[str, psutil.Popen]] = []
+        self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
 
     def __enter__(self) -> Self:
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ class ProcessGroup:
     def start(self, name: str, command: Sequence[str], *, environment: Mapping[str, str]) -> None:
         """Starts `command`; what it prints goes to `<directory>/logs/<name>.log`."""
         with self.log(name).open("w") as log:
-            child = psutil.Popen(
+            child = subprocess.Popen(  # noqa: S603 - the commands are constants of `local_stack`
                 command,
                 env={**environment, _MARK: self._mark},
                 stdin=subprocess.DEVNULL,

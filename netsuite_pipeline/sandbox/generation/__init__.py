@@ -4,7 +4,9 @@ One module per domain; each returns `Rows` of one table and knows the others onl
 where records are made from others, by the planned `documents`.
 """
 
+import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 
 from netsuite_pipeline.sandbox.generation.addresses import address_tables
 from netsuite_pipeline.sandbox.generation.charges import charge_table
@@ -31,6 +33,12 @@ def company(sizes: Sizes, seed: int) -> Iterator[Rows]:
     world = World.populated(sizes, seed)
     yield from code_lists()
     yield from map(with_rare_columns, _records(sizes, seed, world))
+
+
+def edition() -> str:
+    """Which data this version makes: two versions of the same edition make the same company of a seed and size."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.blake2b(b"".join(path.read_bytes() for path in sources), digest_size=6).hexdigest()
 
 
 def _records(sizes: Sizes, seed: int, world: World) -> Iterator[Rows]:
