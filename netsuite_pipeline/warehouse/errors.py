@@ -114,7 +114,8 @@ _ADVICE = {
     1045: "check user and password of WAREHOUSE_URL",
     1049: "create the database or correct its name in WAREHOUSE_URL",
     1054: "start the pipeline again so that it compares the table with the declarations",
-    1142: "grant the user SELECT, INSERT, UPDATE, DELETE, CREATE and INDEX on the database",
+    1142: "grant the user SELECT, INSERT, UPDATE, DELETE, CREATE and INDEX on the database, for `db upgrade` and"
+    " `db downgrade` also ALTER and DROP",
     1146: "start the pipeline again so that it creates the table",
     1698: "check user and password of WAREHOUSE_URL",
     2002: "check that the server runs and that WAREHOUSE_URL names its socket",

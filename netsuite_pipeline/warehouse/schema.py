@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Inspector
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
-from sqlalchemy.schema import CreateColumn
 from sqlalchemy.types import TypeEngine
 
 from netsuite_pipeline.warehouse.engine import read_connection, shown
@@ -25,7 +24,7 @@ from netsuite_pipeline.warehouse.errors import (
     warehouse_error,
 )
 
-_STATEMENTS_SHOWN = 10
+_COLUMNS_SHOWN = 5
 
 
 def ensure_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
@@ -151,14 +150,10 @@ def _kind(column_type: TypeEngine[Any]) -> str:
 
 
 def _explained(engine: sa.Engine, table: sa.Table, missing: list[sa.Column[object]]) -> str:
-    names = ", ".join(column.name for column in missing)
-    statements = [
-        f"ALTER TABLE {table.name} ADD COLUMN {CreateColumn(column).compile(dialect=engine.dialect)}"
-        for column in missing[:_STATEMENTS_SHOWN]
-    ]
-    more = f" and {len(missing) - _STATEMENTS_SHOWN} more" if len(missing) > _STATEMENTS_SHOWN else ""
+    names = ", ".join(column.name for column in missing[:_COLUMNS_SHOWN])
+    more = f" and {len(missing) - _COLUMNS_SHOWN} more columns" if len(missing) > _COLUMNS_SHOWN else ""
     return (
-        f"Table {table.name} of {shown(engine.url)} lacks {names}, which its record types declare: run"
-        f" `netsuite-pipeline db upgrade`, which adds them ({'; '.join(statements)}{more}), or rename the table and it"
-        " is created anew."
+        f"Table {table.name} of {shown(engine.url)} lacks {names}{more}, which its record types declare: run"
+        " `netsuite-pipeline db upgrade`, which adds them (`db check` shows how), or rename the table and it is created"
+        " anew."
     )

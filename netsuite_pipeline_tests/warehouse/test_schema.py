@@ -39,7 +39,7 @@ def test_several_processes_may_create_the_tables_at_once(warehouse_url: str) -> 
         engine.dispose()
 
 
-def test_missing_columns_are_named_with_the_statements_that_add_them(warehouse_url: str) -> None:
+def test_missing_columns_are_named_with_the_command_that_adds_them(warehouse_url: str) -> None:
     engine = connect(warehouse_url)
     old = RecordType(name="a", id=-1, table="things", source=Source(table="a"), fields=(text("name", 10),))
     new = RecordType(
@@ -50,9 +50,10 @@ def test_missing_columns_are_named_with_the_statements_that_add_them(warehouse_u
         fields=(text("name", 10), text("colour", 20), text("group", None)),
     )
     ensure_tables(engine, target_metadata([old]))
-    with pytest.raises(SchemaError, match=r"Table things of .* lacks colour, group") as caught:
+    with pytest.raises(
+        SchemaError, match=r"Table things of .* lacks colour, group, .*`netsuite-pipeline db upgrade`"
+    ) as caught:
         ensure_tables(engine, target_metadata([new]))
-    assert "ALTER TABLE things ADD COLUMN colour VARCHAR(20)" in str(caught.value)
     assert (engine.url.password or "no password") not in str(caught.value)
     engine.dispose()
 
