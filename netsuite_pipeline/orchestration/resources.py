@@ -17,7 +17,7 @@ from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline.warehouse.logins import RefusedLogins
-from netsuite_pipeline.warehouse.migration.change_log import change_tables
+from netsuite_pipeline.warehouse.migration.changes_table import change_tables
 from netsuite_pipeline.warehouse.tables import import_tables, target_metadata
 from netsuite_pipeline.waves.tables import wave_metadata
 

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 
-from netsuite_pipeline.warehouse.migration.change_log import SCHEMA_CHANGES, change_tables
+from netsuite_pipeline.warehouse.migration.changes_table import SCHEMA_CHANGES, change_tables
 from netsuite_pipeline.warehouse.tables import import_tables, target_metadata
 from netsuite_pipeline.waves.tables import wave_metadata
 from netsuite_pipeline_tests.warehouse.samples import WIDGET

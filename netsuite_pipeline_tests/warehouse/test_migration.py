@@ -11,7 +11,7 @@ from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.custom import load_catalog
 from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.warehouse.engine import connect
-from netsuite_pipeline.warehouse.migration.change_log import SCHEMA_CHANGES
+from netsuite_pipeline.warehouse.migration.changes_table import SCHEMA_CHANGES
 from netsuite_pipeline.warehouse.migration.downgrade import downgrade
 from netsuite_pipeline.warehouse.migration.errors import ChangeRefused
 from netsuite_pipeline.warehouse.migration.upgrade import check, planned, upgrade

@@ -13,7 +13,7 @@ from netsuite_pipeline.warehouse import engine as engine_module
 from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline.warehouse.errors import WarehouseError
 from netsuite_pipeline.warehouse.migration import session as session_module
-from netsuite_pipeline.warehouse.migration.change_log import SCHEMA_CHANGES
+from netsuite_pipeline.warehouse.migration.changes_table import SCHEMA_CHANGES
 from netsuite_pipeline.warehouse.migration.downgrade import downgrade
 from netsuite_pipeline.warehouse.migration.errors import ChangesBusy
 from netsuite_pipeline.warehouse.migration.session import changing

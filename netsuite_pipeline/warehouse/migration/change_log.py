@@ -1,4 +1,4 @@
-"""The record of what upgrades changed, in the table `schema_changes`.
+"""The record of what upgrades changed; its table is in `changes_table`.
 
 A step is written down before it is done and marked afterwards. One that is not marked belongs to a process that was
 killed: whether it was done is looked up in the database (`settle`).
@@ -10,45 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from netsuite_pipeline.warehouse.migration.changes_table import CHANGES, SCHEMA_CHANGES
 from netsuite_pipeline.warehouse.migration.difference import Action, Difference
 from netsuite_pipeline.warehouse.migration.session import Session
-from netsuite_pipeline.warehouse.tables import LONG_TEXT, MOMENT, utc_now
-
-SCHEMA_CHANGES = "schema_changes"
-
-_OPTIONS: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_unicode_ci",
-}
-
-
-def _columns() -> list[sa.Column[Any]]:
-    return [
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=True),
-        sa.Column("upgrade_number", sa.Integer(), nullable=False),
-        sa.Column("action", sa.String(32), nullable=False),
-        sa.Column("table_name", sa.String(64), nullable=False),
-        # The column or index; empty for a table.
-        sa.Column("item", sa.String(64), nullable=False),
-        # The column's type before and after; the columns of a table that was created.
-        sa.Column("found", LONG_TEXT, nullable=False),
-        sa.Column("declared", LONG_TEXT, nullable=False),
-        sa.Column("statements", LONG_TEXT, nullable=False),
-        sa.Column("started_at", MOMENT, nullable=False),
-        sa.Column("applied_at", MOMENT),
-        sa.Column("undone_at", MOMENT),
-    ]
-
-
-# For statements; `change_tables` adds it to the metadata of a warehouse.
-_CHANGES = sa.Table(SCHEMA_CHANGES, sa.MetaData(), *_columns(), **_OPTIONS)
-
-
-def change_tables(metadata: sa.MetaData) -> sa.MetaData:
-    """Adds `schema_changes` to the metadata and returns it."""
-    sa.Table(SCHEMA_CHANGES, metadata, *_columns(), **_OPTIONS)
-    return metadata
+from netsuite_pipeline.warehouse.tables import utc_now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +42,7 @@ class ChangeLog:
 
     def settle(self) -> int | None:
         """Finds out about the steps of a killed process: done, or forgotten. The number of its upgrade, if any."""
-        unfinished = self._changes(_CHANGES.c.applied_at.is_(None))
+        unfinished = self._changes(CHANGES.c.applied_at.is_(None))
         for change in unfinished:
             if is_present(self._session.connection, change):
                 self.finish(change)
@@ -88,7 +53,7 @@ class ChangeLog:
 
     def next_number(self) -> int:
         """A number that no upgrade has."""
-        latest = self._session.connection.execute(sa.select(sa.func.max(_CHANGES.c.upgrade_number))).scalar()
+        latest = self._session.connection.execute(sa.select(sa.func.max(CHANGES.c.upgrade_number))).scalar()
         return (latest or 0) + 1
 
     def start(self, number: int, difference: Difference, statements: tuple[str, ...]) -> Change:
@@ -96,7 +61,7 @@ class ChangeLog:
         found = difference.found if difference.action is Action.WIDEN_COLUMN else ""
         declared = ", ".join(difference.columns) or difference.declared
         result = self._session.connection.execute(
-            sa.insert(_CHANGES).values(
+            sa.insert(CHANGES).values(
                 upgrade_number=number,
                 action=difference.action.value,
                 table_name=difference.table,
@@ -127,7 +92,7 @@ class ChangeLog:
 
     def forget(self, change: Change) -> None:
         """Removes a step that was not done."""
-        self._session.connection.execute(sa.delete(_CHANGES).where(_CHANGES.c.id == change.id))
+        self._session.connection.execute(sa.delete(CHANGES).where(CHANGES.c.id == change.id))
         self._session.checkpoint()
 
     def undone(self, change: Change) -> None:
@@ -136,16 +101,16 @@ class ChangeLog:
 
     def last_upgrade(self) -> tuple[Change, ...]:
         """What is left to undo of the latest upgrade that is not undone, the last step first."""
-        open_changes = self._changes(_CHANGES.c.undone_at.is_(None))
+        open_changes = self._changes(CHANGES.c.undone_at.is_(None))
         latest = max((change.upgrade_number for change in open_changes), default=0)
         return tuple(change for change in reversed(open_changes) if change.upgrade_number == latest)
 
     def _update(self, change: Change, **values: str | dt.datetime) -> None:
-        self._session.connection.execute(sa.update(_CHANGES).where(_CHANGES.c.id == change.id).values(values))
+        self._session.connection.execute(sa.update(CHANGES).where(CHANGES.c.id == change.id).values(values))
         self._session.checkpoint()
 
     def _changes(self, which: sa.ColumnElement[bool]) -> tuple[Change, ...]:
-        rows = self._session.connection.execute(sa.select(_CHANGES).where(which).order_by(_CHANGES.c.id)).all()
+        rows = self._session.connection.execute(sa.select(CHANGES).where(which).order_by(CHANGES.c.id)).all()
         return tuple(
             Change(
                 id=row.id,

@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from netsuite_pipeline.warehouse.engine import read_connection, shown
 from netsuite_pipeline.warehouse.errors import INDEX_EXISTS, TABLE_EXISTS, code_of, warehouse_error
-from netsuite_pipeline.warehouse.migration.change_log import SCHEMA_CHANGES, ChangeLog
+from netsuite_pipeline.warehouse.migration.change_log import ChangeLog
+from netsuite_pipeline.warehouse.migration.changes_table import SCHEMA_CHANGES
 from netsuite_pipeline.warehouse.migration.ddl import perform, statements
 from netsuite_pipeline.warehouse.migration.difference import Action, Difference, Verdict
 from netsuite_pipeline.warehouse.migration.differences import differences
