@@ -4,6 +4,7 @@ Shells only. What to dispatch is decided in `waves.coordinator`, which batches t
 """
 
 import datetime as dt
+import hashlib
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -79,7 +80,7 @@ def build_discovery_sensor(catalog: Catalog) -> dg.SensorDefinition:
         description="Asks NetSuite for new records and adds their batches as partitions of the assets.",
     )
     def batch_discovery(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SkipReason:
-        finished = _finished_at(context.cursor)
+        finished = _finished_at(context.cursor, catalog)
         if finished is not None and utc_now() - finished < _DISCOVERY_PAUSE:
             return dg.SkipReason(f"All batches were brought up to date at {finished:%H:%M} UTC.")
         try:
@@ -115,7 +116,7 @@ def _discover(context: dg.SensorEvaluationContext, catalog: Catalog, pipeline: P
                     found.append(f"{name} failed ({error})")
                 if cancelled.is_set():
                     return "; ".join(found)
-    context.update_cursor(f"{_FINISHED}{utc_now().isoformat()}")
+    context.update_cursor(f"{_FINISHED}{utc_now().isoformat()} {_digest(catalog)}")
     return "; ".join(found)
 
 
@@ -130,10 +131,16 @@ def _set_after(seconds: float) -> Iterator[threading.Event]:
         timer.cancel()
 
 
-def _finished_at(cursor: str | None) -> dt.datetime | None:
+def _finished_at(cursor: str | None, catalog: Catalog) -> dt.datetime | None:
+    """When a round over these record types ended; None if none has, or types were added since."""
     if cursor is None or not cursor.startswith(_FINISHED):
         return None
-    return dt.datetime.fromisoformat(cursor.removeprefix(_FINISHED))
+    moment, _, digest = cursor.removeprefix(_FINISHED).partition(" ")
+    return dt.datetime.fromisoformat(moment) if digest == _digest(catalog) else None
+
+
+def _digest(catalog: Catalog) -> str:
+    return hashlib.blake2b(" ".join(catalog.names).encode(), digest_size=8).hexdigest()
 
 
 def _found(name: str, plan: RangePlan | Unavailable) -> str:

@@ -7,12 +7,15 @@ import dagster as dg
 import pytest
 
 from netsuite_pipeline.orchestration import sensors
+from netsuite_pipeline.orchestration.location import build_definitions
 from netsuite_pipeline.orchestration.partitions import partitions_name
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.orchestration.tags import DISPATCH
 from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.sandbox.faults import Fault, FaultKind
 from netsuite_pipeline.sandbox.server import SandboxServer
+from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.waves.model import JobStatus
 from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline_tests.orchestration.runs import batches, plan
@@ -105,6 +108,18 @@ def test_a_finished_round_is_followed_by_a_pause_and_a_broken_one_by_the_rest(
 
     monkeypatch.setattr(sensors, "_DISCOVERY_PAUSE", dt.timedelta())
     assert "sales_order: " in _discover(definitions, instance, cursor=finished.cursor)
+
+
+def test_the_pause_does_not_keep_a_record_type_that_was_added_meanwhile_from_the_ui(
+    definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    smaller = Catalog(CATALOG.select(["customer"], dependencies=True))
+    before = _evaluate(build_definitions(smaller, Settings.load()), instance, "batch_discovery")
+    assert batches(instance, "project") == []
+
+    _discover(definitions, instance, cursor=before.cursor)
+
+    assert batches(instance, "project")
 
 
 def test_a_type_that_cannot_be_counted_does_not_keep_the_next_tick_from_the_others(
