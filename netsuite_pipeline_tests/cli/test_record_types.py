@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 import dagster as dg
 import pytest
 
+from netsuite_pipeline.cli import console
 from netsuite_pipeline.cli.graph import levels
 from netsuite_pipeline.cli.type_profile import complexity, profile_of
 from netsuite_pipeline.cli.type_state import Stored
@@ -49,7 +50,7 @@ def without_account(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_everything_fits_80_columns_and_needs_no_account(
     command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(console.results, "width", 80)
     answer = command(*arguments)
     assert (answer.exit_code, answer.errors) == (0, "")
     assert max(map(len, answer.output.splitlines())) <= 80

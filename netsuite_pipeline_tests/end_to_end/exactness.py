@@ -43,7 +43,7 @@ def assert_exact(dataset: Dataset, engine: sa.Engine, record_type: RecordType) -
     assert not missing, f"{record_type.name}: {len(missing)} lost, e.g. {missing[:_SHOWN]}"
     assert not extra, f"{record_type.name}: {len(extra)} that NetSuite does not have, e.g. {extra[:_SHOWN]}"
     assert not twice, f"{record_type.name}: {len(twice)} both loaded and rejected, e.g. {twice[:_SHOWN]}"
-    names = [field.name for field in record_type.source_fields]
+    names = [field.name for field in _compared(record_type)]
     for key, values in found.items():
         assert values == expected[key], f"{record_type.name} {key}: " + ", ".join(
             f"{name}: {mine!r} is not {theirs!r}"
@@ -53,11 +53,16 @@ def assert_exact(dataset: Dataset, engine: sa.Engine, record_type: RecordType) -
     return len(rejected)
 
 
+def _compared(record_type: RecordType) -> list[Field]:
+    """The columns that NetSuite and the table both have."""
+    return [field for field in record_type.source_fields if field.stored]
+
+
 def _sandbox_rows(dataset: Dataset, record_type: RecordType) -> dict[tuple[int, ...], tuple[Any, ...]]:
     source = record_type.source
     columns = ", ".join(
         field.source if field.is_expression or "." in field.source else f'"{source.table}"."{field.source}"'
-        for field in record_type.source_fields
+        for field in _compared(record_type)
     )
     sql = f"SELECT {columns} FROM {source_of(record_type, columns)} WHERE {source.where or '1 = 1'}"
     for shown, text in _SHOWN_TEXT.items():
@@ -65,7 +70,7 @@ def _sandbox_rows(dataset: Dataset, record_type: RecordType) -> dict[tuple[int, 
     # `transaction` is a word of SQLite's own.
     sql = re.sub(r'(?<!")\btransaction\b(?!")', '"transaction"', sql)
     rows = [
-        tuple(_typed(field, value) for field, value in zip(record_type.source_fields, row, strict=True))
+        tuple(_typed(field, value) for field, value in zip(_compared(record_type), row, strict=True))
         for row in dataset.connection().execute(sql)
     ]
     size = len(record_type.key)
@@ -93,7 +98,7 @@ def _typed(field: Field, value: Any) -> Any:
 
 def _warehouse_rows(engine: sa.Engine, record_type: RecordType) -> dict[tuple[int, ...], tuple[Any, ...]]:
     table = sa.Table(record_type.table, sa.MetaData(), autoload_with=engine)
-    fields = record_type.source_fields
+    fields = _compared(record_type)
     live = (table.c.deleted_at.is_(None), table.c.record_type == record_type.name)
     query = sa.select(*(table.c[field.name] for field in fields)).where(*live)
     with engine.connect() as connection:

@@ -5,16 +5,15 @@ import datetime as dt
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.warehouse.engine import connect
-from netsuite_pipeline.waves.model import JobStatus
+from netsuite_pipeline.warehouse.totals import written_rows
 from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline_tests.end_to_end.conftest import StartStack, environment_of
-from netsuite_pipeline_tests.end_to_end.exactness import assert_exact
 from netsuite_pipeline_tests.end_to_end.graphql import launch, nightly_tick
 from netsuite_pipeline_tests.end_to_end.stack import WebServer
 from netsuite_pipeline_tests.waiting import wait_for
 
 
-def test_what_the_nightly_tick_requests_imports_every_record_type(start_stack: StartStack) -> None:
+def test_what_the_nightly_tick_requests_plans_every_record_type_and_is_carried_out(start_stack: StartStack) -> None:
     with SandboxServer(records=600, seed=11) as sandbox:
         stack = start_stack(environment_of(sandbox), database="sqlite")
         stack.start_daemon()
@@ -27,10 +26,9 @@ def test_what_the_nightly_tick_requests_imports_every_record_type(start_stack: S
 
         engine = connect(stack.environment["WAREHOUSE_URL"])
         store = WaveStore(engine)
-        wait_for(lambda: store.job(job_id).finished_at, seconds=600, what="the nightly import", every=1)
         summary = store.job_summary(job_id)
-        assert (summary.job.status, summary.job.trigger) == (JobStatus.COMPLETED, "nightly_import")
+        assert summary.job.trigger == "nightly_import"
         assert {kind.record_type for kind in summary.types} == set(CATALOG.names)
-        for record_type in CATALOG:
-            assert_exact(sandbox.dataset, engine, record_type)
+        # What becomes of a planned import is in `test_import`; here only that the daemon takes it up.
+        wait_for(lambda: written_rows(engine, job_id), seconds=600, what="the first batch of the night")
         engine.dispose()
