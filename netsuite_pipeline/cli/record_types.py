@@ -3,6 +3,7 @@
 Rendering only. What the warehouse knows is read in `type_state`, the score is made in `type_profile`.
 """
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +24,6 @@ from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.custom import load_catalog
-from netsuite_pipeline.record_types.custom_fields import JSON_COLUMN
 from netsuite_pipeline.record_types.model import Derived, Field, Kind, RecordType
 from netsuite_pipeline.settings import Settings, SettingsError
 from netsuite_pipeline.warehouse.missing_columns import MissingColumn
@@ -50,11 +50,24 @@ def list_types(as_json: AsJson = False) -> None:
 
 
 @record_types_app.command()
-def show(name: Name, as_json: AsJson = False) -> None:
+def show(
+    name: Annotated[
+        str, typer.Argument(help="A record type, a table, or a column: customer, items.title.", metavar="NAME")
+    ],
+    as_json: AsJson = False,
+) -> None:
     """Show where each column of a record type comes from, and what the account lacks."""
     settings = Settings.load()
     catalog = load_catalog(settings)
-    record_type = catalog.get(name)
+    whole, _, column = name.partition(".")
+    found = _named(catalog, whole)
+    if column:
+        _show_column(found, column, as_json=as_json)
+        return
+    if len(found) > 1:
+        names = ", ".join(record_type.name for record_type in found)
+        raise SettingsError(f"{whole} is filled by {names}: show one of them, or a column, e.g. {whole}.refid.")
+    (record_type,) = found
     with type_states(settings) as states:
         availability = states.availability(record_type) if states else None
         missing = states.missing(record_type) if states else ()
@@ -111,6 +124,44 @@ def draft(
     results.print(f"Edit {output}, then: export RECORD_TYPES_FILE={output.resolve()}", markup=False, soft_wrap=True)
 
 
+def _named(catalog: Catalog, name: str) -> list[RecordType]:
+    """The record type of that name, or those that fill the table of that name; CatalogError if there is none."""
+    in_table = [record_type for record_type in catalog if record_type.table == name]
+    return [catalog.get(name)] if name in catalog or not in_table else in_table
+
+
+def _show_column(record_types: list[RecordType], name: str, *, as_json: bool) -> None:
+    found = [
+        {"record_type": record_type.name, "read_from": record_type.source.read_from, **column}
+        for record_type in record_types
+        for column in _columns(record_type)
+        if column["column"] == name
+    ]
+    if not found:
+        known = {column["column"] or "" for record_type in record_types for column in _columns(record_type)}
+        close = difflib.get_close_matches(name, known, n=3) or sorted(known)[:3]
+        raise SettingsError(
+            f"{record_types[0].table} has no column {name!r}; it has {', '.join(close)} and others, which"
+            f" `record-types show {record_types[0].name}` lists."
+        )
+    if as_json:
+        _print_json(found)
+        return
+    table = _table("Record type", "NetSuite", "Kind", "Refers to")
+    for one in found:
+        table.add_row(*(Text(one[key] or "") for key in ("record_type", "source", "kind", "references")))
+    results.print(table)
+    for line in dict.fromkeys(line for record_type in record_types for line in _lookup_lines(record_type, found)):
+        results.print(Text(line, "dim"))
+
+
+def _lookup_lines(record_type: RecordType, columns: list[dict[str, str | None]]) -> Iterator[str]:
+    """What the aliases in the sources of these columns stand for."""
+    for lookup in record_type.source.lookups:
+        if any(lookup.is_used_in(column["source"] or "") for column in columns):
+            yield f"{lookup.alias}.… is {lookup.table} where {lookup.on}"
+
+
 def _stored(states: TypeStates | None, record_type: RecordType) -> Stored:
     if states is None:
         return Stored(rows=0, batches=0, sampled=0, row_bytes=0, empty_columns=())
@@ -122,7 +173,7 @@ def _facts(record_type: RecordType, catalog: Catalog) -> dict[str, Any]:
         "name": record_type.name,
         "id": record_type.id,
         "table": record_type.table,
-        "source": record_type.source.netsuite_table,
+        "source": record_type.source.read_from,
         "level": catalog.level(record_type.name),
         "columns": len(record_type.key) + len(record_type.value_fields),
         "depends_on": list(record_type.depends_on),
@@ -137,9 +188,7 @@ def _columns(record_type: RecordType) -> Iterator[dict[str, str | None]]:
             yield {"column": field.name, "source": field.source, "kind": kind, "references": field.references}
     for rule in record_type.rules:
         if isinstance(rule, Derived):
-            kept = ", ".join(field.source for field in record_type.fields if not field.stored)
-            source = f"JSON of {kept}" if rule.field.name == JSON_COLUMN else f"computed from {rule.field.source}"
-            yield {"column": rule.field.name, "source": source, "kind": kind_of(rule.field), "references": None}
+            yield {"column": rule.field.name, "source": rule.says, "kind": kind_of(rule.field), "references": None}
 
 
 def kind_of(field: Field) -> str:
@@ -153,10 +202,12 @@ def kind_of(field: Field) -> str:
 
 def _headline(record_type: RecordType, catalog: Catalog, availability: Availability | None) -> Text:
     source = record_type.source
-    text = Text.assemble((record_type.name, "bold"), f": NetSuite's {source.netsuite_table} into {record_type.table}")
+    text = Text.assemble((record_type.name, "bold"), f": NetSuite's {source.read_from} into {record_type.table}")
     text.append(f" · id {record_type.id} · level {catalog.level(record_type.name)}")
     if source.where:
         text.append(f"\nOnly {source.where}")
+    for line in _lookup_lines(record_type, list(_columns(record_type))):
+        text.append(f"\n{line}", "dim")
     text.append(f"\nDepends on {', '.join(parents_of(record_type, catalog)) or 'nothing'}")
     if availability is None:
         text.append("\nNo import has looked yet whether the account has it.", "dim")

@@ -40,7 +40,7 @@ def build_record_asset(record_type: RecordType, catalog: Catalog, *, run_batches
         pool=NETSUITE_POOL,
         metadata={
             "dagster/table_name": record_type.table,
-            "netsuite table": record_type.source.netsuite_table,
+            "netsuite table": record_type.source.read_from,
             "level": catalog.level(record_type.name),
         },
     )

@@ -1,15 +1,16 @@
-"""WHAT is imported: one declaration per record type, and the catalog of all of them.
+"""WHAT is imported: one declaration per record type in `declared`, and the catalog of all of them.
 
-To add a type, declare it beside its kin and list it in CATALOG; nothing else has to be touched.
+To add a type, declare it beside its kin, give it an id in `ids` and list it below: query, table, asset, partitions,
+job and lineage follow. Types and columns of one account are declared in a YAML file instead (`custom`).
 """
 
 from netsuite_pipeline.record_types.catalog import Catalog
-from netsuite_pipeline.record_types.entities import CUSTOMER, EMPLOYEE, VENDOR
-from netsuite_pipeline.record_types.items import ITEM_TYPES
-from netsuite_pipeline.record_types.lines import TRANSACTION_LINE
-from netsuite_pipeline.record_types.organisation import LOCATION, PRICE_LEVEL, SUBSIDIARY
-from netsuite_pipeline.record_types.projects import CHARGE, CHARGE_TYPE, PROJECT
-from netsuite_pipeline.record_types.transactions import INVOICE, ITEM_FULFILLMENT, OPPORTUNITY, SALES_ORDER
+from netsuite_pipeline.record_types.declared.entities import CUSTOMER, EMPLOYEE, VENDOR
+from netsuite_pipeline.record_types.declared.items import ITEM_TYPES
+from netsuite_pipeline.record_types.declared.lines import TRANSACTION_LINE
+from netsuite_pipeline.record_types.declared.organisation import LOCATION, PRICE_LEVEL, SUBSIDIARY
+from netsuite_pipeline.record_types.declared.projects import CHARGE, CHARGE_TYPE, PROJECT
+from netsuite_pipeline.record_types.declared.transactions import INVOICE, ITEM_FULFILLMENT, OPPORTUNITY, SALES_ORDER
 
 CATALOG = Catalog(
     (

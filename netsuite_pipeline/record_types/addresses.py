@@ -6,9 +6,8 @@ of it, for comparing and for labels, stand beside it. Which types have which add
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from netsuite_pipeline.record_types.model import Derived, Field, Lookup, Rule, Values, text
+from netsuite_pipeline.record_types.model import Derived, Field, Lookup, Part, Values, text
 
 _LINES = ("addr1", "addr2", "addr3")
 _LINE_LENGTH = 255
@@ -16,34 +15,20 @@ _CODE_LENGTH = 64
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Addresses:
-    """What addresses add to a declaration: their lookups, the columns of NetSuite's, and those made of them."""
-
-    lookups: tuple[Lookup, ...]
-    fields: tuple[Field, ...]
-    rules: tuple[Rule, ...]
-
-    def __add__(self, other: "Addresses") -> "Addresses":
-        return Addresses(
-            lookups=self.lookups + other.lookups, fields=self.fields + other.fields, rules=self.rules + other.rules
-        )
-
-
-def entity_addresses(entity: str) -> Addresses:
+def entity_addresses(entity: str) -> Part:
     """Where a customer, vendor or project is billed and shipped to unless a transaction says otherwise."""
     return address("billing", "entityaddress", of=f"{entity}.defaultbillingaddress") + address(
         "shipping", "entityaddress", of=f"{entity}.defaultshippingaddress"
     )
 
 
-def address(name: str, table: str, *, of: str) -> Addresses:
+def address(name: str, table: str, *, of: str) -> Part:
     """The address with the key in column `of`, which is qualified; its columns are `<name>_addr1` and so on."""
 
     def column(source: str, length: int) -> Field:
         return text(f"{name}_{source}", length, f"{name}.{source}")
 
-    return Addresses(
+    return Part(
         lookups=(Lookup(alias=name, table=table, on=f"{name}.nkey = {of}"),),
         fields=(
             *(column(line, _LINE_LENGTH) for line in ("addressee", "attention", *_LINES, "city")),
@@ -51,9 +36,17 @@ def address(name: str, table: str, *, of: str) -> Addresses:
         ),
         rules=(
             _lines_of(name),
-            _normalized(country_code, text(f"{name}_country_code", 2, f"{name}_country")),
-            # In capitals a letter can become up to three.
-            _normalized(postal_code, text(f"{name}_postal_code", 3 * _CODE_LENGTH, f"{name}_zip")),
+            _normalized(
+                country_code,
+                into=text(f"{name}_country_code", 2, f"{name}_country"),
+                says=f"{name}_country in capitals if it is two letters; else NULL",
+            ),
+            _normalized(
+                postal_code,
+                # In capitals a letter can become up to three.
+                into=text(f"{name}_postal_code", 3 * _CODE_LENGTH, f"{name}_zip"),
+                says=f"{name}_zip in capitals, with single blanks",
+            ),
         ),
     )
 
@@ -83,11 +76,15 @@ def _lines_of(name: str) -> Derived:
 
     # Without the first line it would be half an address; the others are there in few accounts.
     length = len(_LINES) * (_LINE_LENGTH + 1)
-    return Derived(field=text(f"{name}_lines", length, columns[0]), compute=lines)
+    return Derived(
+        field=text(f"{name}_lines", length, columns[0]),
+        says=f"{', '.join(columns)}, without blank lines",
+        compute=lines,
+    )
 
 
-def _normalized(normalize: Callable[[str | None], str | None], into: Field) -> Derived:
+def _normalized(normalize: Callable[[str | None], str | None], *, into: Field, says: str) -> Derived:
     def value(values: Values) -> str | None:
         return normalize(values[into.source])
 
-    return Derived(field=into, compute=value)
+    return Derived(field=into, says=says, compute=value)

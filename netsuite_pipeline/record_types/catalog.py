@@ -1,7 +1,7 @@
 """The set of record types: lookup, dependency closure and levels.
 
 A catalog is checked when it is built, so that everything after it can rely on it. The declarations
-themselves are in `entities`, `items`, `transactions` and `organisation`.
+themselves are in `declared`.
 """
 
 import re
@@ -77,10 +77,12 @@ class Catalog:
         return Catalog((*self._ordered, record_type))
 
     def _check_dependencies(self, record_type: RecordType) -> None:
+        tables = {known.table for known in self._by_name.values()}
         references = [field.references for field in record_type.fields if field.references]
-        for name in (*record_type.depends_on, *references):
-            if name not in self._by_name:
-                raise CatalogError(f"Record type {record_type.name!r} refers to {name!r}, which is not declared.")
+        unknown = [name for name in record_type.depends_on if name not in self._by_name]
+        unknown += [name for name in references if name not in self._by_name and name not in tables]
+        if unknown:
+            raise CatalogError(f"Record type {record_type.name!r} refers to {unknown[0]!r}, which is not declared.")
 
     def _compute_levels(self) -> dict[str, int]:
         graph = {name: record_type.depends_on for name, record_type in self._by_name.items()}

@@ -86,7 +86,9 @@ def _json(sources: Sequence[str], place: Place) -> list[Addition]:
     ]
     if names:
         # Of the key, which is never absent: the rest is kept when an account lacks one of the parts.
-        rule = Derived(field=text(JSON_COLUMN, None, "refid"), compute=_Joined(names))
+        rule = Derived(
+            field=text(JSON_COLUMN, None, "refid"), says=f"JSON of {', '.join(names)}", compute=_Joined(names)
+        )
         added.append(Addition(place=place, source=sources[0], rule=rule))
     return added
 

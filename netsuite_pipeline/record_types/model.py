@@ -1,4 +1,4 @@
-"""The vocabulary of a declaration: Field, Source and Lookup, the two sorts of rules, and RecordType.
+"""The vocabulary of a declaration: Field, Source and Lookup, the two sorts of rules, Part and RecordType.
 
 Only data and what follows from it without any input or output belongs here. Queries are built in
 `netsuite.suiteql`, tables in `warehouse.tables`, converters in `transform.rows`; rules that several types
@@ -33,7 +33,8 @@ class Field:
     `name` is the column of the target table and the key of the row NetSuite answers (the query aliases
     it). `source` is the SuiteQL column, which belongs to the record type's own table if it has no dot, or a
     SuiteQL expression whose columns are all qualified. `length` counts characters (None: TEXT without a limit).
-    `references` names the record type whose `refid` this column holds. A field that is not `stored` is there
+    `references` names the record type whose `refid` this column holds, or the table if
+    several types fill it. A field that is not `stored` is there
     for the rules only: it is asked for and has no column.
     """
 
@@ -59,7 +60,10 @@ def integer(name: str, source: str | None = None, *, nullable: bool = True) -> F
 
 
 def reference(source: str, to: str | None = None, *, name: str | None = None) -> Field:
-    """The id of another record; the column is `<source>_id` unless named. `to` is a record type, if we import it."""
+    """The id of another record; the column is `<source>_id` unless named.
+
+    `to` is the record type that it is always of, if we import that; the table where several types fill one.
+    """
     column = name or f"{source.rpartition('.')[2]}_id"
     return Field(name=column, source=source, kind=Kind.REFERENCE, references=to)
 
@@ -129,6 +133,11 @@ class Source:
     modified: str | None = "lastmodifieddate"
 
     @property
+    def read_from(self) -> str:
+        """What rows are read from, as SuiteQL says it: a table, or a sub-select in parentheses."""
+        return self.view or self.table
+
+    @property
     def netsuite_table(self) -> str:
         """The table as NetSuite calls it; of a sub-select, the name that it has in queries."""
         return self.table if self.view is None or self.view.startswith("(") else self.view
@@ -143,10 +152,11 @@ class Derived:
     """A rule that adds a column, computed from the others; they stay as NetSuite sent them.
 
     `field.source` names the column it cannot do without; any other one that the account lacks reads as None.
-    `compute` is pure and gives a value that the column holds, or None.
+    `compute` is pure and gives a value that the column holds, or None; `says` tells people how, in a line.
     """
 
     field: Field
+    says: str
     compute: Callable[[Values], Any]
 
 
@@ -163,6 +173,21 @@ class Check:
 
 
 Rule = Derived | Check
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Lookups, columns and rules that belong together and that several types have, such as an address."""
+
+    lookups: tuple[Lookup, ...] = ()
+    fields: tuple[Field, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+    def __add__(self, other: "Part") -> "Part":
+        return Part(
+            lookups=self.lookups + other.lookups, fields=self.fields + other.fields, rules=self.rules + other.rules
+        )
+
 
 SINGLE_KEY = (integer("refid", "id", nullable=False),)
 
@@ -212,6 +237,15 @@ class RecordType:
     def label(self) -> str:
         """The name for people: `sales_order` reads `Sales order`."""
         return self.name.replace("_", " ").capitalize()
+
+    def plus(self, part: Part) -> "RecordType":
+        """The same declaration with these lookups, columns and rules behind its own."""
+        return replace(
+            self,
+            source=replace(self.source, lookups=self.source.lookups + part.lookups),
+            fields=self.fields + part.fields,
+            rules=self.rules + part.rules,
+        )
 
     def without(self, columns: Iterable[str]) -> "RecordType":
         """The same declaration for an account that lacks these columns of NetSuite's.

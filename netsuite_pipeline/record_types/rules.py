@@ -20,7 +20,8 @@ def enum(code: str, names: Mapping[str, str], *, name: str) -> Derived:
     def meaning(values: Values) -> str | None:
         return names.get(values[code])
 
-    return Derived(field=text(name, _NAME_LENGTH, code), compute=meaning)
+    says = f"{code}: {', '.join(f'{known} = {meaning}' for known, meaning in names.items())}; else NULL"
+    return Derived(field=text(name, _NAME_LENGTH, code), says=says, compute=meaning)
 
 
 def _nameless_person(values: Values) -> str | None:

@@ -14,6 +14,7 @@ from netsuite_pipeline.cli.type_state import Stored
 from netsuite_pipeline.orchestration.location import build_definitions
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.custom import extended_catalog, load_catalog
+from netsuite_pipeline.record_types.declared.items import ITEM_TYPES
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
 from netsuite_pipeline_tests.cli.conftest import Command
@@ -87,6 +88,39 @@ def test_show_says_where_each_column_comes_from(command: Command) -> None:
     assert rows["refid"][:3] == ["refid", "id", "integer"]
     assert rows["custentity_account_manager_id"][1:] == ["custentity_account_manager", "reference", "employee"]
     assert rows["custom_fields"][1:] == ["JSON", "of", "custentity_legacy_code,", "custentity_note", "long", "text"]
+
+
+def test_show_says_what_stands_behind_an_alias_a_rule_and_a_sub_select(command: Command) -> None:
+    fulfillment = command("record-types", "show", "item_fulfillment").output
+    assert "mainline.… is transactionline where mainline.transaction = transaction.id" in fulfillment
+    assert "status: A = picked, B = packed, C = shipped; else NULL" in fulfillment
+    assert "NetSuite's (SELECT DISTINCT charge.chargetype" in command("record-types", "show", "charge_type").output
+
+
+def test_show_of_a_column_names_every_type_that_fills_it(command: Command) -> None:
+    rows = command("record-types", "show", "items.title").output.splitlines()
+    assert [line.split()[:2] for line in rows[1:]] == [["other_charge_item", "itemid"]]
+
+    found = json.loads(command("record-types", "show", "items.mpn", "--json").output)
+    assert {one["record_type"] for one in found} == {record_type.name for record_type in ITEM_TYPES}
+
+    shown = command("record-types", "show", "sales_orders.subsidiary_id").output
+    assert "mainline.… is transactionline where" in shown
+    assert "transactionbillingaddress" not in shown
+
+
+def test_show_of_a_table_shows_its_type_or_names_its_types(command: Command) -> None:
+    assert command("record-types", "show", "customers").output == command("record-types", "show", "customer").output
+
+    answer = command("record-types", "show", "items")
+    assert answer.exit_code == 2
+    assert answer.errors.startswith("error: items is filled by inventory_item, ")
+
+
+def test_show_of_an_unknown_column_names_those_that_are_like_it(command: Command) -> None:
+    answer = command("record-types", "show", "customers.billing_zop")
+    assert answer.exit_code == 2
+    assert "customers has no column 'billing_zop'; it has billing_zip," in answer.errors
 
 
 def test_show_says_what_is_unavailable_and_which_columns_are_missing(command: Command, sandbox: SandboxServer) -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netsuite_pipeline.record_types.addresses import Addresses, address, address_lines, country_code, postal_code
-from netsuite_pipeline.record_types.model import Derived
+from netsuite_pipeline.record_types.addresses import address, address_lines, country_code, postal_code
+from netsuite_pipeline.record_types.model import Derived, Part
 
 BILLING = address("billing", "entityaddress", of="customer.defaultbillingaddress")
 LENGTHS = {field.name: field.length for field in BILLING.fields}
@@ -16,7 +16,7 @@ TEXTS = st.none() | st.text()
 DIRTY = st.text(st.sampled_from(" \t\r\n\x0b\x85\u2028\u3000aß\u0149\U0001f600"), max_size=20)
 
 
-def derived(addresses: Addresses, **values: str | None) -> dict[str, str | None]:
+def derived(addresses: Part, **values: str | None) -> dict[str, str | None]:
     row = dict.fromkeys(field.name for field in addresses.fields) | values
     return {rule.field.name: rule.compute(row) for rule in addresses.rules if isinstance(rule, Derived)}
 

@@ -3,8 +3,8 @@
 import pytest
 
 from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.record_types.declared.transactions import TYPE_CODES
 from netsuite_pipeline.record_types.model import Derived, Kind, RecordType
-from netsuite_pipeline.record_types.transactions import TYPE_CODES
 
 TABLES = {
     "customers",

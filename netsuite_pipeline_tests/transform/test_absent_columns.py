@@ -55,7 +55,9 @@ def test_a_status_that_the_account_lacks_costs_its_meaning_and_no_row():
     assert row_of({"refid": "7", "tranid": "SO1"}, order)
 
 
-SUM = Derived(field=integer("total", "left"), compute=lambda values: values["left"] + (values["right"] or 0))
+SUM = Derived(
+    field=integer("total", "left"), says="left + right", compute=lambda values: values["left"] + (values["right"] or 0)
+)
 
 
 def test_a_derived_column_takes_an_absent_one_for_null():

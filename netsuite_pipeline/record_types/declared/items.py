@@ -54,7 +54,7 @@ _FIELDS = (
     text("createrevenueplanson", 32),
     text("weightunits", 32),
     text("countryofmanufacture", 64),
-    reference("parent"),
+    reference("parent", "items"),
     reference("department"),
     reference("class"),
     reference("location", "location"),
@@ -141,7 +141,7 @@ SERVICE_ITEM = _subtype("service_item")
 DESCRIPTION_ITEM = _subtype("description_item")
 SUBTOTAL_ITEM = _subtype("subtotal_item")
 MARKUP_ITEM = _subtype("markup_item")
-# Other charges are known by their item id.
+# What an other charge is called is its item id; consumers of the table look for it in `title`.
 OTHER_CHARGE_ITEM = _subtype("other_charge_item", text("title", 255, "itemid"))
 DISCOUNT_ITEM = _subtype("discount_item")
 

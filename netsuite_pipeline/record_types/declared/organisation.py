@@ -7,15 +7,11 @@ from netsuite_pipeline.record_types.addresses import address
 from netsuite_pipeline.record_types.ids import IDS
 from netsuite_pipeline.record_types.model import RecordType, Source, decimal, flag, moment, quotient, reference, text
 
-_SUBSIDIARY_ADDRESS = address("main", "subsidiarymainaddress", of="subsidiary.mainaddress")
-_LOCATION_ADDRESS = address("main", "locationmainaddress", of="location.mainaddress")
-
 SUBSIDIARY = RecordType(
     name="subsidiary",
     id=IDS["subsidiary"],
     table="subsidiaries",
-    source=Source(table="subsidiary", lookups=_SUBSIDIARY_ADDRESS.lookups),
-    rules=_SUBSIDIARY_ADDRESS.rules,
+    source=Source(table="subsidiary"),
     fields=(
         text("name", 255),
         text("fullname", 1000),
@@ -38,8 +34,8 @@ SUBSIDIARY = RecordType(
         reference("mainaddress"),
         reference("returnaddress"),
         reference("shippingaddress"),
-        reference("representingcustomer"),
-        reference("representingvendor"),
+        reference("representingcustomer", "customer"),
+        reference("representingvendor", "vendor"),
         decimal("purchaseorderamount"),
         decimal("purchaseorderquantity"),
         decimal("purchaseorderquantitydiff"),
@@ -51,16 +47,14 @@ SUBSIDIARY = RecordType(
         flag("showsubsidiaryname"),
         flag("isinactive"),
         moment("lastmodifieddate"),
-        *_SUBSIDIARY_ADDRESS.fields,
     ),
-)
+).plus(address("main", "subsidiarymainaddress", of="subsidiary.mainaddress"))
 
 LOCATION = RecordType(
     name="location",
     id=IDS["location"],
     table="locations",
-    source=Source(table="location", lookups=_LOCATION_ADDRESS.lookups),
-    rules=_LOCATION_ADDRESS.rules,
+    source=Source(table="location"),
     fields=(
         text("name", 255),
         text("fullname", 1000),
@@ -82,9 +76,8 @@ LOCATION = RecordType(
         flag("usebins"),
         flag("isinactive"),
         moment("lastmodifieddate"),
-        *_LOCATION_ADDRESS.fields,
     ),
-)
+).plus(address("main", "locationmainaddress", of="location.mainaddress"))
 
 PRICE_LEVEL = RecordType(
     name="price_level",

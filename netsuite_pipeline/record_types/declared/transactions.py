@@ -7,9 +7,9 @@ themselves every day, which would make every transaction a changed one.
 
 from collections.abc import Mapping
 
-from netsuite_pipeline.record_types.addresses import Addresses, address
+from netsuite_pipeline.record_types.addresses import address
+from netsuite_pipeline.record_types.declared.items import ITEM_TYPES
 from netsuite_pipeline.record_types.ids import IDS
-from netsuite_pipeline.record_types.items import ITEM_TYPES
 from netsuite_pipeline.record_types.model import (
     Field,
     Lookup,
@@ -83,7 +83,7 @@ _HEADER = (
     text("source", 64),
     text("email", 1000),
     reference("entity", "customer"),
-    reference("employee"),
+    reference("employee", "employee"),
     reference("partner"),
     reference("currency"),
     reference("postingperiod"),
@@ -137,7 +137,6 @@ _SALE = (
 # Of headers only: in queries of lines these joins are reported to take NetSuite beyond its time limit.
 _SHIPPING_ADDRESS = address("shipping", "transactionshippingaddress", of="transaction.shippingaddress")
 _SALE_ADDRESSES = address("billing", "transactionbillingaddress", of="transaction.billingaddress") + _SHIPPING_ADDRESS
-_NO_ADDRESSES = Addresses(lookups=(), fields=(), rules=())
 
 
 # A fulfillment has one for each of its packages, and NetSuite keeps them in this place only. Whether it runs LISTAGG in
@@ -158,7 +157,6 @@ def _transaction(
     statuses: Mapping[str, str],
     fields: tuple[Field, ...],
     status_column: str = "status_name",
-    addresses: Addresses = _NO_ADDRESSES,
 ) -> RecordType:
     return RecordType(
         name=name,
@@ -166,12 +164,12 @@ def _transaction(
         table=table,
         source=Source(
             table="transaction",
-            lookups=(_MAIN_LINE, *addresses.lookups),
+            lookups=(_MAIN_LINE,),
             where=f"transaction.type = '{TYPE_CODES[name]}'",
         ),
         depends_on=depends_on,
-        fields=_HEADER + fields + addresses.fields,
-        rules=(enum("status", statuses, name=status_column), *addresses.rules),
+        fields=_HEADER + fields,
+        rules=(enum("status", statuses, name=status_column),),
     )
 
 
@@ -206,7 +204,6 @@ SALES_ORDER = _transaction(
     table="sales_orders",
     depends_on=("customer", "subsidiary", "location", "opportunity", "transaction_line"),
     statuses=SALES_ORDER_STATUSES,
-    addresses=_SALE_ADDRESSES,
     fields=(
         *_SALE,
         flag("ordpicked"),
@@ -215,7 +212,7 @@ SALES_ORDER = _transaction(
         date("nextbilldate"),
         date("expectedclosedate"),
     ),
-)
+).plus(_SALE_ADDRESSES)
 
 INVOICE = _transaction(
     "invoice",
@@ -229,7 +226,6 @@ INVOICE = _transaction(
         *(item.name for item in ITEM_TYPES),
     ),
     statuses=INVOICE_STATUSES,
-    addresses=_SALE_ADDRESSES,
     fields=(
         *_SALE,
         decimal("foreignamountpaid"),
@@ -242,7 +238,7 @@ INVOICE = _transaction(
         date("duedate"),
         date("reversaldate"),
     ),
-)
+).plus(_SALE_ADDRESSES)
 
 ITEM_FULFILLMENT = _transaction(
     "item_fulfillment",
@@ -250,7 +246,6 @@ ITEM_FULFILLMENT = _transaction(
     depends_on=("customer", "subsidiary", "location"),
     statuses=SHIP_STATUSES,
     status_column="ship_status",
-    addresses=_SHIPPING_ADDRESS,
     fields=(
         text("shipcarrier", 64),
         text("fulfillmenttype", 64),
@@ -261,4 +256,4 @@ ITEM_FULFILLMENT = _transaction(
         date("shipdate"),
         date("actualshipdate"),
     ),
-)
+).plus(_SHIPPING_ADDRESS)

@@ -4,8 +4,9 @@ Lines are keyed by (transaction, id), since `id` starts again in each transactio
 the total of the whole; so are tax and cost-of-goods lines.
 """
 
+from netsuite_pipeline.record_types.declared.items import ITEM_TYPES
+from netsuite_pipeline.record_types.declared.transactions import TYPE_CODES
 from netsuite_pipeline.record_types.ids import IDS
-from netsuite_pipeline.record_types.items import ITEM_TYPES
 from netsuite_pipeline.record_types.model import (
     RecordType,
     Source,
@@ -18,7 +19,6 @@ from netsuite_pipeline.record_types.model import (
     reference,
     text,
 )
-from netsuite_pipeline.record_types.transactions import TYPE_CODES
 
 _TYPES = ", ".join(f"'{code}'" for code in TYPE_CODES.values())
 
@@ -48,7 +48,7 @@ TRANSACTION_LINE = RecordType(
         text("costestimatetype", 32),
         text("commitinventory", 32),
         text("requestnote", 1000),
-        reference("item"),
+        reference("item", "items"),
         reference("entity"),
         reference("createdfrom"),
         reference("createdpo"),
@@ -61,7 +61,7 @@ TRANSACTION_LINE = RecordType(
         reference("price", "price_level"),
         reference("units"),
         reference("category"),
-        reference("chargetype"),
+        reference("chargetype", "charge_type"),
         reference("billingschedule"),
         reference("paymentmethod"),
         reference("shipmethod"),

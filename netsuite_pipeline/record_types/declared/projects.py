@@ -5,8 +5,8 @@ them; nothing here decides whether 0.5 or 50 is a half.
 """
 
 from netsuite_pipeline.record_types.addresses import entity_addresses
+from netsuite_pipeline.record_types.declared.items import ITEM_TYPES
 from netsuite_pipeline.record_types.ids import IDS
-from netsuite_pipeline.record_types.items import ITEM_TYPES
 from netsuite_pipeline.record_types.model import (
     RecordType,
     Source,
@@ -30,15 +30,14 @@ _STATUSES = {
     "Pending": "pending",
 }
 
-_ADDRESSES = entity_addresses("job")
 
 PROJECT = RecordType(
     name="project",
     id=IDS["project"],
     table="projects",
-    source=Source(table="job", lookups=_ADDRESSES.lookups),
+    source=Source(table="job"),
     depends_on=("customer",),
-    rules=(enum("status", _STATUSES, name="status_name"), *_ADDRESSES.rules),
+    rules=(enum("status", _STATUSES, name="status_name"),),
     fields=(
         text("entityid", 255),
         integer("entitynumber"),
@@ -63,12 +62,12 @@ PROJECT = RecordType(
         reference("parent"),
         reference("currency"),
         reference("jobtype"),
-        reference("jobitem"),
+        reference("jobitem", "items"),
         reference("category"),
         reference("contact"),
         reference("primarycontact"),
         reference("alternatecontact"),
-        reference("projectmanager"),
+        reference("projectmanager", "employee"),
         reference("billingschedule"),
         reference("revrecforecastrule"),
         reference("defaultbillingaddress"),
@@ -107,9 +106,8 @@ PROJECT = RecordType(
         date("lastbaselinedate"),
         moment("datecreated"),
         moment("lastmodifieddate"),
-        *_ADDRESSES.fields,
     ),
-)
+).plus(entity_addresses("job"))
 
 # No account is known to have a table of charge types: they are what charges refer to. Hence no more columns than
 # these, and only the types that are in use.
@@ -145,7 +143,7 @@ CHARGE = RecordType(
         # A project or a customer.
         reference("billto"),
         reference("chargetype", "charge_type"),
-        reference("billingitem"),
+        reference("billingitem", "items"),
         reference("billingschedule"),
         reference("currency"),
         reference("subsidiary", "subsidiary"),
@@ -156,8 +154,8 @@ CHARGE = RecordType(
         reference("rule"),
         reference("timerecord"),
         reference("transaction"),
-        reference("salesorder"),
-        reference("invoice"),
+        reference("salesorder", "sales_order"),
+        reference("invoice", "invoice"),
         reference("creditmemo"),
         # Lines of the four above, by their number there.
         integer("transactionline"),

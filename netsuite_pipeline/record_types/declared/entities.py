@@ -34,16 +34,13 @@ def _primary_subsidiary(entity: str) -> Field:
     return reference(primary, "subsidiary", name="subsidiary_id")
 
 
-_CUSTOMER_ADDRESSES = entity_addresses("customer")
-_VENDOR_ADDRESSES = entity_addresses("vendor")
-
 CUSTOMER = RecordType(
     name="customer",
     id=IDS["customer"],
     table="customers",
-    source=Source(table="customer", lookups=_CUSTOMER_ADDRESSES.lookups),
+    source=Source(table="customer"),
     depends_on=("subsidiary", "location", "price_level"),
-    rules=(*PERSON_OR_COMPANY, *_CUSTOMER_ADDRESSES.rules),
+    rules=PERSON_OR_COMPANY,
     fields=(
         text("entityid", 255),
         integer("entitynumber"),
@@ -85,7 +82,7 @@ CUSTOMER = RecordType(
         reference("pricelevel", "price_level"),
         reference("representingsubsidiary", "subsidiary"),
         reference("currency"),
-        reference("salesrep"),
+        reference("salesrep", "employee"),
         reference("partner"),
         reference("contact"),
         reference("terms"),
@@ -102,7 +99,7 @@ CUSTOMER = RecordType(
         reference("defaultbankaccount"),
         reference("defaultbillingaddress"),
         reference("defaultshippingaddress"),
-        reference("shippingitem"),
+        reference("shippingitem", "items"),
         reference("billingratecard"),
         reference("billingschedule"),
         decimal("balancesearch"),
@@ -139,17 +136,16 @@ CUSTOMER = RecordType(
         moment("dateclosed"),
         moment("datecreated"),
         moment("lastmodifieddate"),
-        *_CUSTOMER_ADDRESSES.fields,
     ),
-)
+).plus(entity_addresses("customer"))
 
 VENDOR = RecordType(
     name="vendor",
     id=IDS["vendor"],
     table="vendors",
-    source=Source(table="vendor", lookups=_VENDOR_ADDRESSES.lookups),
+    source=Source(table="vendor"),
     depends_on=("subsidiary",),
-    rules=(*PERSON_OR_COMPANY, *_VENDOR_ADDRESSES.rules),
+    rules=PERSON_OR_COMPANY,
     fields=(
         text("entityid", 255),
         integer("entitynumber"),
@@ -192,7 +188,7 @@ VENDOR = RecordType(
         reference("defaultbillingaddress"),
         reference("defaultshippingaddress"),
         reference("workcalendar"),
-        reference("timeapprover"),
+        reference("timeapprover", "employee"),
         decimal("balance"),
         decimal("balanceprimary"),
         decimal("unbilledorders"),
@@ -216,9 +212,8 @@ VENDOR = RecordType(
         flag("printtransactions"),
         moment("datecreated"),
         moment("lastmodifieddate"),
-        *_VENDOR_ADDRESSES.fields,
     ),
-)
+).plus(entity_addresses("vendor"))
 
 EMPLOYEE = RecordType(
     name="employee",
