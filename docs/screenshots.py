@@ -11,7 +11,6 @@ from pathlib import Path
 
 # The batch is one of `make dev`'s default data.
 PAGES = {
-    "asset-graph": "/asset-groups",
     "customer-partitions": "/assets/customer?view=partitions&partition=137..2136",
 }
 # The UI loads by script and over a web socket; this much virtual time lets both settle.

@@ -9,6 +9,7 @@ import pytest
 import typer.main
 from pydantic import SecretStr
 
+from netsuite_pipeline.cli.graph_picture import lineage_svg
 from netsuite_pipeline.cli.main import app
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.settings import Settings
@@ -57,6 +58,10 @@ def test_every_setting_is_in_the_readme_with_its_default_and_meaning(name: str) 
 
 def test_the_readme_lists_the_record_types() -> None:
     assert all(name in README for name in CATALOG.names)
+
+
+def test_the_picture_of_the_lineage_is_what_graph_draws() -> None:
+    assert (PROJECT / "docs" / "pictures" / "lineage.svg").read_text() == lineage_svg(CATALOG)
 
 
 def _shown(default: object) -> str:
