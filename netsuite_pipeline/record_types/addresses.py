@@ -38,13 +38,15 @@ def address(name: str, table: str, *, of: str) -> Part:
             _lines_of(name),
             _normalized(
                 country_code,
-                into=text(f"{name}_country_code", 2, f"{name}_country"),
+                of=f"{name}_country",
+                into=text(f"{name}_country_code", 2),
                 says=f"{name}_country in capitals if it is two letters; else NULL",
             ),
             _normalized(
                 postal_code,
+                of=f"{name}_zip",
                 # In capitals a letter can become up to three.
-                into=text(f"{name}_postal_code", 3 * _CODE_LENGTH, f"{name}_zip"),
+                into=text(f"{name}_postal_code", 3 * _CODE_LENGTH),
                 says=f"{name}_zip in capitals, with single blanks",
             ),
         ),
@@ -69,22 +71,21 @@ def postal_code(code: str | None) -> str | None:
 
 
 def _lines_of(name: str) -> Derived:
-    columns = [f"{name}_{line}" for line in _LINES]
+    columns = tuple(f"{name}_{line}" for line in _LINES)
 
     def lines(values: Values) -> str | None:
         return address_lines(*(values[column] for column in columns))
 
-    # Without the first line it would be half an address; the others are there in few accounts.
-    length = len(_LINES) * (_LINE_LENGTH + 1)
     return Derived(
-        field=text(f"{name}_lines", length, columns[0]),
+        field=text(f"{name}_lines", len(_LINES) * (_LINE_LENGTH + 1)),
+        of=columns,
         says=f"{', '.join(columns)}, without blank lines",
         compute=lines,
     )
 
 
-def _normalized(normalize: Callable[[str | None], str | None], *, into: Field, says: str) -> Derived:
+def _normalized(normalize: Callable[[str | None], str | None], *, of: str, into: Field, says: str) -> Derived:
     def value(values: Values) -> str | None:
-        return normalize(values[into.source])
+        return normalize(values[of])
 
-    return Derived(field=into, says=says, compute=value)
+    return Derived(field=into, of=(of,), says=says, compute=value)

@@ -149,10 +149,10 @@ def _check_lookups(record_type: RecordType) -> None:
 def _check_rules(record_type: RecordType) -> None:
     columns = {field.name for field in record_type.source_fields}
     for rule in record_type.rules:
-        about = rule.field.source if isinstance(rule, Derived) else rule.field
-        if about not in columns:
+        about = rule.of if isinstance(rule, Derived) else (rule.field,)
+        if unknown := [name for name in about if name not in columns]:
             raise CatalogError(
-                f"Record type {record_type.name!r} has a rule about {about!r}, which is no column of it."
+                f"Record type {record_type.name!r} has a rule about {unknown[0]!r}, which is no column of it."
             )
     for check in record_type.checks:
         if len(check.reason) > _REASON_LENGTH or not _NAME.fullmatch(check.reason):

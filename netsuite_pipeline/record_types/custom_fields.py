@@ -85,9 +85,8 @@ def _json(sources: Sequence[str], place: Place) -> list[Addition]:
         for number, source in enumerate(sources)
     ]
     if names:
-        # Of the key, which is never absent: the rest is kept when an account lacks one of the parts.
         rule = Derived(
-            field=text(JSON_COLUMN, None, "refid"), says=f"JSON of {', '.join(names)}", compute=_Joined(names)
+            field=text(JSON_COLUMN, None), of=names, says=f"JSON of {', '.join(names)}", compute=_Joined(names)
         )
         added.append(Addition(place=place, source=sources[0], rule=rule))
     return added

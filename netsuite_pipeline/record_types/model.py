@@ -35,7 +35,8 @@ class Field:
     SuiteQL expression whose columns are all qualified. `length` counts characters (None: TEXT without a limit).
     `references` names the record type whose `refid` this column holds, or the table if
     several types fill it. A field that is not `stored` is there
-    for the rules only: it is asked for and has no column.
+    for the rules only: it is asked for and has no column. A decimal that is `rounded` may have more decimals than
+    `scale`; any other is refused with them.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Field:
     references: str | None = None
     nullable: bool = True
     stored: bool = True
+    rounded: bool = False
 
     @property
     def is_expression(self) -> bool:
@@ -79,8 +81,12 @@ def decimal(name: str, source: str | None = None, *, precision: int = 24, scale:
 
 
 def quotient(name: str, source: str | None = None) -> Field:
-    """An exact number that NetSuite computes by division, such as a rate, a percentage or units: many decimals."""
-    return decimal(name, source, precision=38, scale=20)
+    """A number that NetSuite computes by division or multiplication, such as a rate, a percentage or units.
+
+    As exact as a column of MySQL's can be. Oracle ends such a number at 40 significant digits: what it has beyond the
+    30th decimal is no more than its own rounding, and is rounded here.
+    """
+    return replace(decimal(name, source, precision=65, scale=30), rounded=True)
 
 
 def flag(name: str, source: str | None = None) -> Field:
@@ -151,11 +157,12 @@ Values = Mapping[str, Any]
 class Derived:
     """A rule that adds a column, computed from the others; they stay as NetSuite sent them.
 
-    `field.source` names the column it cannot do without; any other one that the account lacks reads as None.
-    `compute` is pure and gives a value that the column holds, or None; `says` tells people how, in a line.
+    `of` names those it is computed from: without one of them it is left as it is, not made of the rest. `compute` is
+    pure and gives a value that the column holds, or None; `says` tells people how, in a line.
     """
 
     field: Field
+    of: tuple[str, ...]
     says: str
     compute: Callable[[Values], Any]
 
@@ -250,7 +257,7 @@ class RecordType:
     def without(self, columns: Iterable[str]) -> "RecordType":
         """The same declaration for an account that lacks these columns of NetSuite's.
 
-        With a column go the derived ones that cannot do without it; a check that would look at it finds nothing wrong.
+        With a column go the derived ones that are made of it; a check that would look at it finds nothing wrong.
         ValueError for a column of the key.
         """
         gone = frozenset(columns)
@@ -258,7 +265,7 @@ class RecordType:
             raise ValueError(f"{self.name} cannot do without its key: {', '.join(sorted(missing))}.")
         if not gone:
             return self
-        lost = {rule.field.name for rule in self.rules if isinstance(rule, Derived) and rule.field.source in gone}
+        lost = {rule.field.name for rule in self.rules if isinstance(rule, Derived) and not gone.isdisjoint(rule.of)}
         kept = (rule for rule in self.rules if not (isinstance(rule, Derived) and rule.field.name in lost))
         return replace(
             self,

@@ -21,27 +21,29 @@ def enum(code: str, names: Mapping[str, str], *, name: str) -> Derived:
         return names.get(values[code])
 
     says = f"{code}: {', '.join(f'{known} = {meaning}' for known, meaning in names.items())}; else NULL"
-    return Derived(field=text(name, _NAME_LENGTH, code), says=says, compute=meaning)
+    return Derived(field=text(name, _NAME_LENGTH), of=(code,), says=says, compute=meaning)
 
 
 def _nameless_person(values: Values) -> str | None:
-    if values["isperson"] is not True or _any_filled(values, "firstname", "lastname", "altname"):
+    if values["isperson"] is not True or _is_named(values, "firstname", "lastname", "altname"):
         return None
-    return "a person needs a firstname, lastname or altname"
+    return "a person needs a firstname, a lastname, an altname, or an entityid that is a name"
 
 
 def _nameless_company(values: Values) -> str | None:
-    if values["isperson"] is not False or _any_filled(values, "companyname", "altname"):
+    if values["isperson"] is not False or _is_named(values, "companyname", "altname"):
         return None
-    return "a company needs a companyname or altname"
+    return "a company needs a companyname, an altname, or an entityid that is a name"
 
 
-def _any_filled(values: Values, *names: str) -> bool:
-    return any(values[name] and not values[name].isspace() for name in names)
+def _is_named(values: Values, *names: str) -> bool:
+    # Accounts that do not number their records keep the name in `entityid`.
+    entityid = values["entityid"] or ""
+    return any(map(str.isalpha, entityid)) or any(values[name] and not values[name].isspace() for name in names)
 
 
-# For types with the columns isperson, altname, companyname, firstname and lastname. Without isperson nobody knows
-# which names are due, and nothing is asked for.
+# For types with the columns isperson, entityid, altname, companyname, firstname and lastname. Without isperson nobody
+# knows which names are due, and nothing is asked for.
 PERSON_OR_COMPANY = (
     Check(reason="person_without_name", field="lastname", complaint=_nameless_person),
     Check(reason="company_without_name", field="companyname", complaint=_nameless_company),

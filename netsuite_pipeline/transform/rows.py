@@ -36,8 +36,6 @@ class RowTransformer:
         self._names = tuple(field.name for field in record_type.source_fields)
         # NetSuite adds `links` to every row; it is no column.
         self._known = frozenset(field.name for field in record_type.source_fields) | {"links"}
-        # Checks are lenient by themselves, see RecordType.without.
-        self._missing = dict.fromkeys(record_type.absent)
         # What a row's values are of: without one column a row may have the values that it has without another.
         self._absent = _digest(repr(record_type.absent).encode()) if record_type.absent else b""
 
@@ -80,13 +78,12 @@ class RowTransformer:
         converted = [
             None if (value := get(name)) is None else _converted(name, convert, value) for name, convert in self._fields
         ]
-        if self._checks or self._derived:
-            typed: dict[str, Any] = dict(zip(self._names, (*key, *converted), strict=True))
+        if self._checks or self._derived or self._unstored:
+            typed = dict(zip(self._names, (*key, *converted), strict=True))
             for check in self._checks:
                 complaint = check.complaint(typed)
                 if complaint is not None:
                     raise _RowError(check.field, check.reason, complaint)
-            typed.update(self._missing)
             derived = [compute(typed) for compute in self._derived]
             for index in reversed(self._unstored):
                 del converted[index]

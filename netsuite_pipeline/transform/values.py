@@ -1,13 +1,13 @@
 """One converter per kind of value: NetSuite's text -> a Python value, or ConversionError.
 
-A converter never repairs, cuts or rounds. What the column cannot hold exactly is refused, with the reason
-that `import_rejects` keeps. Which converter a column gets is decided by its declaration alone.
+A converter never repairs or cuts, and rounds only where a declaration says so. What the column cannot hold exactly is
+refused, with the reason that `import_rejects` keeps. Which converter a column gets is decided by its declaration alone.
 """
 
 import datetime as dt
 import re
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, TypeVar
 
 from netsuite_pipeline.record_types.model import Field, Kind
@@ -45,7 +45,7 @@ def converter_for(field: Field) -> Converter:
         case Kind.DATETIME:
             return convert_datetime
         case Kind.DECIMAL:
-            return decimal_converter(precision=field.precision or 24, scale=field.scale or 0)
+            return decimal_converter(precision=field.precision or 24, scale=field.scale or 0, rounded=field.rounded)
         case Kind.TEXT:
             return text_converter(length=field.length)
 
@@ -92,25 +92,33 @@ def convert_datetime(value: Any) -> dt.datetime:
     return _in_range(moment)
 
 
-def decimal_converter(*, precision: int, scale: int) -> Converter:
-    """A converter to exact decimals that fit DECIMAL(precision, scale) without rounding.
+def decimal_converter(*, precision: int, scale: int, rounded: bool = False) -> Converter:
+    """A converter to exact decimals that fit DECIMAL(precision, scale); only if `rounded`, to `scale` decimals.
 
-    Nothing here uses decimal's context, which would round to 28 digits in silence.
+    Nothing here uses decimal's default context, which would round to 28 digits in silence.
     """
     whole_digits = precision - scale
+    last = Decimal(1).scaleb(-scale)
+    exact = Context(prec=precision + 1, rounding=ROUND_HALF_EVEN)
+
+    def fitting(number: Decimal, value: Any) -> Decimal:
+        if number.adjusted() >= whole_digits:
+            raise ConversionError(
+                RejectReason.OUT_OF_RANGE, f"{_shown(value)} has more than {whole_digits} digits before the point"
+            )
+        return number
 
     def convert_decimal(value: Any) -> Decimal:
         number = _decimal_of(value)
         if not number:
             # -0 and 0E+5 are the same money as 0.
             return _ZERO
-        if number.adjusted() >= whole_digits:
-            raise ConversionError(
-                RejectReason.OUT_OF_RANGE, f"{_shown(value)} has more than {whole_digits} digits before the point"
-            )
-        if _decimals_of(number) > scale:
-            raise ConversionError(RejectReason.TOO_PRECISE, f"{_shown(value)} has more than {scale} decimals")
-        return number
+        fitting(number, value)
+        if _decimals_of(number) <= scale:
+            return number
+        if rounded:
+            return fitting(number.quantize(last, context=exact), value) or _ZERO
+        raise ConversionError(RejectReason.TOO_PRECISE, f"{_shown(value)} has more than {scale} decimals")
 
     return convert_decimal
 

@@ -109,11 +109,12 @@ def test_json_columns_keep_each_value_as_sent_sorted_and_without_nulls(load: Loa
     assert empty.values == (2, "2", None, None)
 
 
-def test_json_columns_go_on_without_those_that_an_account_lacks(load: Load) -> None:
+def test_a_json_column_stays_as_it_is_while_the_account_lacks_a_part_of_it(load: Load) -> None:
     fleet = load(FLEET + "    json_columns: [first, second]\n").get("fleet").without(["first"])
     transformed = RowTransformer(fleet).transform({"refid": "1", "second": "2"}, BatchRange(1, 9))
     assert isinstance(transformed, Row)
-    assert transformed.values == (1, "1", None, '{"second": "2"}')
+    assert transformed.values == (1, "1", None)
+    assert fleet.absent == ("custom_fields", "first")
 
 
 CHARGE_TYPE = (

@@ -31,7 +31,7 @@ def sources(name: str) -> dict[str, str]:
 
 def meaning(name: str, letter: str | None) -> tuple[str, str | None]:
     rules = (rule for rule in CATALOG.get(name).rules if isinstance(rule, Derived))
-    (rule,) = [rule for rule in rules if rule.field.source == "status"]
+    (rule,) = [rule for rule in rules if rule.of == ("status",)]
     return rule.field.name, rule.compute({"status": letter})
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.batch import BatchRange
-from netsuite_pipeline.record_types.model import Derived, RecordType, Source, integer
+from netsuite_pipeline.record_types.model import RecordType, Source, integer
 from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.transform.rows import RowTransformer, columns_of
 
@@ -55,23 +55,14 @@ def test_a_status_that_the_account_lacks_costs_its_meaning_and_no_row():
     assert row_of({"refid": "7", "tranid": "SO1"}, order)
 
 
-SUM = Derived(
-    field=integer("total", "left"), says="left + right", compute=lambda values: values["left"] + (values["right"] or 0)
-)
-
-
-def test_a_derived_column_takes_an_absent_one_for_null():
-    reduced = replace(PAIR, rules=(SUM,)).without(["right"])
-    assert row_of({"refid": "7", "left": "2"}, reduced).values == (7, "7", 2, 2)
-
-
-def test_a_derived_column_that_misspells_one_is_a_defect_still():
-    wrong = replace(SUM, compute=lambda values: values["rihgt"])
-    with pytest.raises(KeyError, match="rihgt"):
-        row_of({"refid": "7", "left": "2"}, replace(PAIR, rules=(wrong,)).without(["right"]))
-
-
-def test_an_address_without_its_second_line_has_the_others():
+def test_what_is_made_of_several_columns_is_not_made_of_the_rest():
     customer = CATALOG.get("customer").without(["billing_addr2"])
-    row = row_of({"refid": "7", "billing_addr1": " 1 Mill Lane", "billing_addr3": "Dock 2"}, customer)
-    assert dict(zip(columns_of(customer), row.values, strict=True))["billing_lines"] == "1 Mill Lane\nDock 2"
+    assert "billing_lines" not in columns_of(customer)
+    assert "billing_lines" in customer.absent
+    assert "billing_postal_code" in columns_of(customer)
+    assert row_of({"refid": "7", "billing_addr1": "1 Mill Lane"}, customer)
+
+
+def test_a_column_that_is_asked_for_and_not_stored_is_in_no_row():
+    unstored = replace(PAIR, fields=(replace(integer("left"), stored=False), integer("right")))
+    assert row_of({"refid": "7", "left": "1", "right": "2"}, unstored).values == (7, "7", 2)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netsuite_pipeline.record_types.model import date, decimal, flag, integer, moment, reference, text
+from netsuite_pipeline.record_types.model import date, decimal, flag, integer, moment, quotient, reference, text
 from netsuite_pipeline.transform.rejection import ConversionError, RejectReason
 from netsuite_pipeline.transform.values import (
     convert_boolean,
@@ -160,6 +160,33 @@ def test_one_digit_too_many_behind_the_point_is_refused(case, zeros, digit):
     decimals = len(written.partition(".")[2])
     written += ("" if "." in written else ".") + "0" * (scale - decimals + zeros - 1) + str(digit)
     assert refused(decimal_converter(precision=precision, scale=scale), written) == RejectReason.TOO_PRECISE
+
+
+@given(fitting_decimals(), st.integers(1, 20), st.integers(1, 9))
+def test_a_quotient_is_rounded_to_the_last_decimal_and_by_no_more(case, zeros, digit):
+    precision, scale, number = case
+    convert = decimal_converter(precision=precision, scale=scale, rounded=True)
+    assert convert(str(number)) == number
+    written = f"{number:f}"
+    decimals = len(written.partition(".")[2])
+    written += ("" if "." in written else ".") + "0" * (scale - decimals + zeros) + str(digit)
+    assert convert(written) == number
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("0.125", "0.12"), ("0.1351", "0.14"), ("-0.004", "0"), ("9.994", "9.99")]
+)
+def test_a_quotient_is_rounded_half_to_even(value, expected):
+    assert str(decimal_converter(precision=3, scale=2, rounded=True)(value)) == expected
+
+
+def test_a_quotient_that_is_rounded_beyond_its_column_is_out_of_range():
+    assert refused(decimal_converter(precision=3, scale=2, rounded=True), "9.996") == RejectReason.OUT_OF_RANGE
+
+
+def test_what_oracle_computes_to_40_digits_fits_a_column_of_quotients():
+    third = converter_for(quotient("rate"))(".4285714285714285714285714285714285714286")
+    assert str(third) == "0.428571428571428571428571428571"
 
 
 @given(fitting_decimals(), st.integers(1, 9))

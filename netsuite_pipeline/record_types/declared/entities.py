@@ -1,7 +1,8 @@
 """Declarations of people and companies: customers, vendors and employees. Projects are in `projects`.
 
-`customer` carries leads and prospects too (`searchstage`). Left out are the columns that change by themselves every
-day, which would make every record a changed one, and an employee's personal ones, which need a permission of their own.
+`customer` carries leads and prospects too (`searchstage`). Balances and visits are as of the moment they were read:
+NetSuite changes them without moving `lastmodifieddate`. Left out are an employee's personal columns, which need a
+permission of their own.
 """
 
 from netsuite_pipeline.record_types.addresses import entity_addresses
@@ -105,9 +106,9 @@ CUSTOMER = RecordType(
         decimal("balancesearch"),
         decimal("overduebalancesearch"),
         decimal("unbilledorderssearch"),
-        decimal("consolbalancesearch"),
-        decimal("consoloverduebalancesearch"),
-        decimal("consolunbilledorderssearch"),
+        quotient("consolbalancesearch"),
+        quotient("consoloverduebalancesearch"),
+        quotient("consolunbilledorderssearch"),
         decimal("creditlimit"),
         decimal("estimatedbudget"),
         quotient("probability"),
@@ -131,8 +132,8 @@ CUSTOMER = RecordType(
         date("lastorderdate"),
         date("firstsaledate"),
         date("lastsaledate"),
-        date("firstvisit"),
-        date("lastvisit"),
+        moment("firstvisit"),
+        moment("lastvisit"),
         moment("dateclosed"),
         moment("datecreated"),
         moment("lastmodifieddate"),

@@ -18,6 +18,7 @@ from netsuite_pipeline.record_types.model import (
     date,
     decimal,
     flag,
+    integer,
     moment,
     quotient,
     reference,
@@ -82,7 +83,8 @@ _HEADER = (
     text("status", 32),
     text("source", 64),
     text("email", 1000),
-    reference("entity", "customer"),
+    # A customer or a project.
+    reference("entity"),
     reference("employee", "employee"),
     reference("partner"),
     reference("currency"),
@@ -119,9 +121,9 @@ _SALE = (
     reference("leadsource"),
     reference("billingaddress"),
     reference("shippingaddress"),
-    decimal("estgrossprofit"),
+    quotient("estgrossprofit"),
     quotient("estgrossprofitpercent"),
-    decimal("totalcostestimate"),
+    quotient("totalcostestimate"),
     decimal("altsalestotal"),
     decimal("netaltsalestotal"),
     flag("shipcomplete"),
@@ -139,13 +141,19 @@ _SHIPPING_ADDRESS = address("shipping", "transactionshippingaddress", of="transa
 _SALE_ADDRESSES = address("billing", "transactionbillingaddress", of="transaction.billingaddress") + _SHIPPING_ADDRESS
 
 
-# A fulfillment has one for each of its packages, and NetSuite keeps them in this place only. Whether it runs LISTAGG in
-# a sub-select is not confirmed on a live account, and Oracle's help says that it does not run it at all, which others
-# have seen it do: an account that refuses it loses this column and nothing else.
+# A fulfillment has one for each of its packages, and NetSuite keeps them in this place only.
+_PACKAGES = (
+    "FROM trackingnumbermap INNER JOIN trackingnumber ON trackingnumber.id = trackingnumbermap.trackingnumber"
+    " WHERE trackingnumbermap.transaction = transaction.id"
+)
+_PACKAGE_COUNT = f"(SELECT COUNT(*) {_PACKAGES})"
+# Whether NetSuite runs LISTAGG in a sub-select is not confirmed on a live account, and Oracle's help says that it does
+# not run it at all, which others have seen it do: an account that refuses it loses this column and nothing else. Beyond
+# 4,000 bytes LISTAGG fails (ORA-01489), and the whole page with it: where there are more, there is only their number.
 _TRACKING_NUMBERS = (
-    "(SELECT LISTAGG(trackingnumber.trackingnumber, ', ') WITHIN GROUP (ORDER BY trackingnumber.id)"
-    " FROM trackingnumbermap INNER JOIN trackingnumber ON trackingnumber.id = trackingnumbermap.trackingnumber"
-    " WHERE trackingnumbermap.transaction = transaction.id)"
+    f"(CASE WHEN (SELECT SUM(LENGTH(trackingnumber.trackingnumber) + 2) {_PACKAGES}) <= 4000"
+    f" THEN (SELECT LISTAGG(trackingnumber.trackingnumber, ', ') WITHIN GROUP (ORDER BY trackingnumber.id) {_PACKAGES})"
+    " END)"
 )
 
 
@@ -250,6 +258,7 @@ ITEM_FULFILLMENT = _transaction(
         text("shipcarrier", 64),
         text("fulfillmenttype", 64),
         text("tracking_numbers", None, _TRACKING_NUMBERS),
+        integer("tracking_number_count", _PACKAGE_COUNT),
         reference("shippingaddress"),
         reference("incoterm"),
         flag("printedpickingticket"),
