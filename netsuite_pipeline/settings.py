@@ -77,6 +77,12 @@ class Settings(BaseSettings):
         le=100,
         description="A batch that would flag a larger share of its rows as deleted fails instead.",
     )
+    reject_guard_percent: int = Field(
+        50,
+        ge=0,
+        le=100,
+        description="A batch of which a larger share would be rejected for the same column fails instead.",
+    )
     wave_size: int = Field(300, ge=1, le=100_000, description="Batches in flight per job, at most.")
     wave_completion_threshold: int = Field(
         90,

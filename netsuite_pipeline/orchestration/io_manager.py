@@ -78,7 +78,12 @@ class WarehouseIOManager(dg.IOManager):
         outcomes = []
         with self._pipeline.engine() as engine:
             ensure_tables(engine, metadata)
-            loader = BatchLoader(engine, metadata, delete_guard_percent=settings.delete_guard_percent)
+            loader = BatchLoader(
+                engine,
+                metadata,
+                delete_guard_percent=settings.delete_guard_percent,
+                reject_guard_percent=settings.reject_guard_percent,
+            )
             imported = import_batches(run, loader=loader, store=WaveStore(engine), limits=Limits.of(settings))
             # An error below would keep the generator, and with it heartbeat and read-ahead, alive in its traceback.
             with closing(imported):

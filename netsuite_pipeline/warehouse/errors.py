@@ -48,6 +48,12 @@ class DeleteGuardTripped(WarehouseError):
     category = FailureCategory.PERMANENT_ERROR
 
 
+class RejectGuardTripped(WarehouseError):
+    """Too large a share of a batch's rows was rejected for one column; nothing of it was written."""
+
+    category = FailureCategory.PERMANENT_ERROR
+
+
 class ConcurrentWrite(WarehouseError):
     """Another writer changed rows of the batch between reading and writing; the loader repeats it."""
 

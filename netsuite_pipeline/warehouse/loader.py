@@ -20,8 +20,9 @@ from netsuite_pipeline.transform.batch import Row, TransformedBatch
 from netsuite_pipeline.transform.rejection import Rejection, RejectReason
 from netsuite_pipeline.transform.rows import columns_of
 from netsuite_pipeline.warehouse.errors import ConcurrentWrite, Fault, fault_of, warehouse_error
+from netsuite_pipeline.warehouse.guards import guard_deletes, guard_rejects
 from netsuite_pipeline.warehouse.ledger import Ledger, check_still_latest, is_stored, store_ledger
-from netsuite_pipeline.warehouse.reconcile import Difference, difference, flag_deleted, guard_deletes
+from netsuite_pipeline.warehouse.reconcile import Difference, difference, flag_deleted
 from netsuite_pipeline.warehouse.rejects import RejectContext, store_rejects
 from netsuite_pipeline.warehouse.statements import UpsertBuilder, upsert_builder
 from netsuite_pipeline.warehouse.tables import utc_now
@@ -56,8 +57,8 @@ class BatchLoader:
 
     `metadata` holds the target tables and the import tables (`tables.target_metadata`,
     `tables.import_tables`). `delete_guard_percent` is the largest share of a batch's rows that may be flagged
-    as deleted at once. A transient error repeats the transaction up to `attempts` times in all; `sleep` takes
-    the seconds to wait in between.
+    as deleted at once, `reject_guard_percent` the largest that may be rejected for the same column. A transient
+    error repeats the transaction up to `attempts` times in all; `sleep` takes the seconds to wait in between.
     """
 
     def __init__(
@@ -66,12 +67,14 @@ class BatchLoader:
         metadata: sa.MetaData,
         *,
         delete_guard_percent: int,
+        reject_guard_percent: int,
         attempts: int = ATTEMPTS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._engine = engine
         self._metadata = metadata
         self._delete_guard_percent = delete_guard_percent
+        self._reject_guard_percent = reject_guard_percent
         self._attempts = attempts
         self._sleep = sleep
         self._builders: dict[tuple[str, ...], UpsertBuilder] = {}
@@ -87,9 +90,10 @@ class BatchLoader:
         """Makes the rows of the batch's range equal to the batch, and returns the committed ledger.
 
         `on_commit` runs in the same transaction right before the commit; whatever it raises rolls everything
-        back and is passed on. Raises LedgerMismatch, StaleRead, DeleteGuardTripped or WarehouseError, after which
-        nothing was written.
+        back and is passed on. Raises LedgerMismatch, StaleRead, DeleteGuardTripped, RejectGuardTripped or
+        WarehouseError, after which nothing was written.
         """
+        guard_rejects(batch, percent=self._reject_guard_percent)
         rows, copies = _without_copies(batch)
         load = _Load(batch, rows, [*batch.rejections, *copies], job_id, run_id, on_commit)
         retrying = Retrying(

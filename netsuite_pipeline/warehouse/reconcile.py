@@ -13,12 +13,10 @@ import sqlalchemy as sa
 
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.transform.batch import Row
-from netsuite_pipeline.warehouse.errors import ConcurrentWrite, DeleteGuardTripped
+from netsuite_pipeline.warehouse.errors import ConcurrentWrite
 
 Key = tuple[int, ...]
 
-# Below this many rows a large share means little: 15 of 20 records deleted in NetSuite is a tidy-up.
-GUARD_MIN_ROWS = 20
 _KEYS_PER_STATEMENT = 500
 
 
@@ -97,17 +95,6 @@ def _matching(columns: Sequence[sa.Column[Any]], keys: Sequence[Key]) -> list[sa
     # The condition on the first column alone is what lets the optimizer use the key for pairs.
     first = columns[0].in_(sorted({key[0] for key in keys}))
     return [first, sa.tuple_(*columns).in_(keys)] if len(columns) > 1 else [first]
-
-
-def guard_deletes(change: Difference, *, record_type: str, batch: BatchRange, percent: int) -> None:
-    """DeleteGuardTripped if over GUARD_MIN_ROWS rows and over `percent` of the live ones are gone."""
-    gone = len(change.gone)
-    if gone > GUARD_MIN_ROWS and gone * 100 > percent * change.live:
-        raise DeleteGuardTripped(
-            f"Batch {batch.key} of {record_type} would flag {gone} of {change.live} rows as deleted, more"
-            f" than DELETE_GUARD_PERCENT={percent} allows; nothing was written. If they are really gone from"
-            " NetSuite (no permission was lost), raise DELETE_GUARD_PERCENT and import the batch again."
-        )
 
 
 def flag_deleted(

@@ -220,5 +220,5 @@ def build_importer(url: str, record_types: Iterable[RecordType] = SAMPLES) -> Im
     engine = connect(url)
     metadata = import_tables(target_metadata(record_types))
     ensure_tables(engine, metadata)
-    loader = BatchLoader(engine, metadata, delete_guard_percent=50, sleep=lambda seconds: None)
+    loader = BatchLoader(engine, metadata, delete_guard_percent=50, reject_guard_percent=50, sleep=lambda seconds: None)
     return Importer(engine, metadata, loader)

@@ -12,6 +12,7 @@ from netsuite_pipeline.warehouse.errors import (
     DeleteGuardTripped,
     Fault,
     LedgerMismatch,
+    RejectGuardTripped,
     SchemaError,
     code_of,
     fault_of,
@@ -74,10 +75,14 @@ def test_the_sentence_has_code_and_advice_and_no_statement() -> None:
 
 
 def test_every_error_has_its_category() -> None:
-    categories = {kind: kind.category for kind in (SchemaError, ConcurrentWrite, LedgerMismatch, DeleteGuardTripped)}
+    categories = {
+        kind: kind.category
+        for kind in (SchemaError, ConcurrentWrite, LedgerMismatch, DeleteGuardTripped, RejectGuardTripped)
+    }
     assert categories == {
         SchemaError: FailureCategory.DATABASE,
         ConcurrentWrite: FailureCategory.DATABASE,
         LedgerMismatch: FailureCategory.UNKNOWN,
         DeleteGuardTripped: FailureCategory.PERMANENT_ERROR,
+        RejectGuardTripped: FailureCategory.PERMANENT_ERROR,
     }

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import random
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.record_types.model import RecordType, Source, text
 from netsuite_pipeline.transform.batch import Row
-from netsuite_pipeline.warehouse.errors import DeleteGuardTripped, LedgerMismatch, StaleRead
+from netsuite_pipeline.warehouse.errors import DeleteGuardTripped, LedgerMismatch, RejectGuardTripped, StaleRead
 from netsuite_pipeline.warehouse.tables import utc_now
 from netsuite_pipeline_tests.warehouse.samples import (
     HOSTILE,
@@ -161,6 +162,30 @@ def test_the_guard_allows_its_share_and_small_numbers(importer: Importer) -> Non
     assert importer.load(batch_of(widgets(range(1, 51)))).deleted == 50
     importer.load(batch_of(widgets(range(1001, 1021)), first=1001, last=2000))
     assert importer.load(batch_of([], first=1001, last=2000)).deleted == 20
+
+
+def test_a_batch_of_which_most_rows_are_rejected_for_one_column_is_refused(importer: Importer) -> None:
+    importer.load(batch_of(widgets([1])))
+    before = importer.everything("widgets")
+    bad = [rejection((number,), id=str(number), amount="x") for number in range(2, 53)]
+    for _ in range(2):
+        with pytest.raises(RejectGuardTripped, match=r"51 of 100 rows .*REJECT_GUARD_PERCENT=50") as caught:
+            importer.load(batch_of(widgets(range(53, 102)), rejections=bad))
+    assert caught.value.category is FailureCategory.PERMANENT_ERROR
+    assert importer.everything("widgets") == before
+    assert importer.rows_of("import_rejects") == []
+
+
+def test_half_of_the_rows_a_few_rows_and_rows_with_faults_of_their_own_are_quarantined(importer: Importer) -> None:
+    bad = [rejection((number,), id=str(number), amount="x") for number in range(1, 51)]
+    assert importer.load(batch_of(widgets(range(51, 101)), rejections=bad)).rejected == 50
+    few = [rejection((number,), id=str(number), amount="x") for number in range(1001, 1021)]
+    assert importer.load(batch_of([], rejections=few, first=1001, last=2000)).rejected == 20
+    mixed = [
+        replace(rejection((number,), id=str(number)), field=("amount", "name")[number % 2])
+        for number in range(2001, 2041)
+    ]
+    assert importer.load(batch_of([], rejections=mixed, first=2001, last=3000)).rejected == 40
 
 
 def test_two_types_share_a_table_without_deleting_each_others_rows(importer: Importer) -> None:

@@ -46,7 +46,9 @@ def statements(importer: Importer) -> list[str]:
 
 
 def patient_loader(importer: Importer, sleep: Callable[[float], None]) -> BatchLoader:
-    return BatchLoader(importer.engine, importer.metadata, delete_guard_percent=50, sleep=sleep)
+    return BatchLoader(
+        importer.engine, importer.metadata, delete_guard_percent=50, reject_guard_percent=50, sleep=sleep
+    )
 
 
 def test_refused_rows_become_rejects_and_the_others_load(importer: Importer, statements: list[str]) -> None:
@@ -269,7 +271,7 @@ def test_a_commit_whose_answer_is_lost_is_not_done_twice(
 def test_a_row_that_another_writer_adds_meanwhile_is_compared_again(mariadb_importer: Importer) -> None:
     importer = mariadb_importer
     other = connect(importer.engine.url.render_as_string(hide_password=False))
-    intruder = BatchLoader(other, importer.metadata, delete_guard_percent=50)
+    intruder = BatchLoader(other, importer.metadata, delete_guard_percent=50, reject_guard_percent=50)
     intruded: list[bool] = []
 
     def intrude(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
