@@ -5,12 +5,13 @@ remembered in `warehouse.missing_columns`.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from netsuite_pipeline.netsuite.columns import WatchedQueries, probe_columns
-from netsuite_pipeline.netsuite.page import Queries
+from netsuite_pipeline.netsuite.page import Page, Queries
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.warehouse.errors import WarehouseError
 from netsuite_pipeline.warehouse.missing_columns import ColumnMemory, MissingColumn, Probe
@@ -68,9 +69,23 @@ def view_of_account(
     return AccountView(record_type=reduced, missing=known.missing, queries=watched)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _RenewingQueries:
+    """The queries of a probe: each begins the claim anew, so that a probe of many is not asked by others as well."""
+
+    client: Queries
+    memory: ColumnMemory
+    claimant: str
+
+    def query(self, sql: str, *, cancelled: threading.Event | None = None) -> Page:
+        self.memory.renew(self.claimant)
+        return self.client.query(sql, cancelled=cancelled)
+
+
 def _ask(record_type: RecordType, *, memory: ColumnMemory, queries: Queries, claimant: str) -> Probe:
+    renewing = _RenewingQueries(client=queries, memory=memory, claimant=claimant)
     try:
-        absences = probe_columns(queries, record_type)
+        absences = probe_columns(renewing, record_type)
     except BaseException:
         memory.release(claimant)
         raise

@@ -21,7 +21,7 @@ from netsuite_pipeline.warehouse.tables import COLUMN_PROBES, MISSING_COLUMNS, i
 
 # A column that comes back is imported again after this time at the latest.
 EXPIRY = dt.timedelta(days=7)
-# A run that asks for longer has died, or takes so long that another may ask as well.
+# A run that asks for longer without an answer has died, or takes so long that another may ask as well.
 CLAIM = dt.timedelta(seconds=30)
 # What the column takes; account ids are far shorter, hosts that stand in for them may not be.
 _ACCOUNT_LENGTH = 64
@@ -94,21 +94,29 @@ class ColumnMemory:
             raise warehouse_error(error, doing=f"Claiming the columns of {self._record_type.name}") from None
         return False
 
+    def renew(self, claimant: str) -> None:
+        """Begins the claim anew, for a run that is still asking; nothing if it has lapsed and is another run's."""
+        self._update(self._probes.c.claimed_by == claimant, claimed_at=utc_now())
+
     def store(self, claimant: str, absent: Collection[tuple[Field, str]]) -> Probe:
         """Notes what the claimant found missing, each field with NetSuite's reason, in place of what was known.
 
-        Should the claim be another run's meanwhile, nothing is noted.
+        Should another run have taken the claim and stored its answer meanwhile, or ask for another declaration, nothing
+        is noted.
         """
         now, table = utc_now(), self._probes
         done = {"declaration": self._declaration, "probed_at": now, "claimed_by": None, "claimed_at": None}
-        update = table.update().where(*self._mine(table), table.c.claimed_by == claimant).values(done)
+        # Not only while the claim is held: of probes that all outlast theirs, none would ever be noted.
+        unanswered = sa.and_(table.c.probed_at.is_(None), table.c.declaration == self._declaration)
+        mine = sa.or_(table.c.claimed_by == claimant, unanswered)
+        update = table.update().where(*self._mine(table), mine).values(done)
         try:
             with self._engine.begin() as connection:
                 # First, so that the row's lock keeps others out.
-                held = connection.execute(update).rowcount == 1
+                noted = connection.execute(update).rowcount == 1
                 since = {known.column: known.found_at for known in self._known(connection)}
                 missing = [self._missing(field, reason, since.get(field.name, now)) for field, reason in absent]
-                if held:
+                if noted:
                     connection.execute(self._columns.delete().where(*self._mine(self._columns)))
                     if missing:
                         connection.execute(self._columns.insert(), [self._row(column) for column in missing])

@@ -4,7 +4,7 @@ import datetime as dt
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import dagster as dg
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from netsuite_pipeline.netsuite.errors import RequiredColumnMissing, Unavailable
+from netsuite_pipeline.netsuite.page import Page
 from netsuite_pipeline.orchestration.account_columns import view_of_account
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.orchestration.wave_dispatch import WaveDispatcher
@@ -246,6 +247,27 @@ def test_a_run_does_not_wait_for_one_that_died_asking(
     with PipelineResource().client() as client:
         view = view_of_account(CUSTOMER, memory=memory, queries=client, claimant="alive", sleep=sleep)
     assert (view.record_type, len(waited)) == (CUSTOMER, 3)
+
+
+def test_a_probe_of_many_queries_keeps_its_claim(
+    account: Availability, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lack(account, *GONE)
+    memory, other = (ColumnMemory(engine, account=ACCOUNT, record_type=CUSTOMER) for _ in range(2))
+    real, passed = memory_module.utc_now, dt.timedelta()
+    monkeypatch.setattr(memory_module, "utc_now", lambda: real() + passed)
+
+    class Slow:
+        def query(self, sql: str, *, cancelled: Event | None = None) -> Page:
+            nonlocal passed
+            passed += CLAIM * 0.6
+            assert not other.claim("waiting")
+            return client.query(sql, cancelled=cancelled)
+
+    with PipelineResource().client() as client:
+        view = view_of_account(CUSTOMER, memory=memory, queries=Slow(), claimant="asking", sleep=pytest.fail)
+    assert passed > CLAIM
+    assert view.record_type.absent == tuple(sorted(GONE))
 
 
 @pytest.mark.parametrize("kind", ["400", "503"])

@@ -109,19 +109,57 @@ def test_of_a_declaration_that_changed_nothing_is_known(importer: Importer) -> N
     assert memory_of(importer).recall() is None
 
 
+def known(memory: ColumnMemory) -> list[str] | None:
+    probe = memory.recall()
+    return None if probe is None else [column.column for column in probe.missing]
+
+
 def test_one_run_asks_and_a_run_that_died_asking_is_replaced(importer: Importer, clock: Clock) -> None:
     memory = memory_of(importer)
     assert memory.claim("first")
     assert not memory.claim("second")
     clock(CLAIM)
     assert memory.claim("second")
-    # The first one was only slow: it goes on with what it found, and what is remembered is the second one's.
-    assert {column.column for column in memory.store("first", [(NAME, "slow")]).missing} == {"name"}
-    assert memory.recall() is None
-    memory.store("second", [(GROUP, "fast")])
-    recalled = memory.recall()
-    assert recalled is not None
-    assert [column.column for column in recalled.missing] == ["group"]
+    memory.store("second", [(GROUP, "no")])
+    assert known(memory) == ["group"]
+
+
+def test_a_run_that_outlasts_its_claim_is_remembered_if_it_is_the_first_to_answer(
+    importer: Importer, clock: Clock
+) -> None:
+    memory = memory_of(importer)
+    assert memory.claim("first")
+    clock(CLAIM)
+    assert memory.claim("second")
+    memory.store("first", [(NAME, "slow")])
+    assert known(memory) == ["name"]
+    assert not memory.claim("third")
+    # The second one goes on with what it found, and what is remembered stays.
+    assert {column.column for column in memory.store("second", [(GROUP, "slower")]).missing} == {"group"}
+    assert known(memory) == ["name"]
+
+
+def test_a_late_answer_to_another_declaration_is_not_remembered(importer: Importer, clock: Clock) -> None:
+    old, new = memory_of(importer, WIDGET.without(["amount"])), memory_of(importer)
+    assert old.claim("first")
+    clock(CLAIM)
+    assert new.claim("second")
+    old.store("first", [(NAME, "slow")])
+    assert (known(old), known(new)) == (None, None)
+    new.store("second", [(GROUP, "no")])
+    assert known(new) == ["group"]
+
+
+def test_a_claim_that_is_renewed_does_not_lapse(importer: Importer, clock: Clock) -> None:
+    memory = memory_of(importer)
+    assert memory.claim("first")
+    clock(CLAIM / 2)
+    memory.renew("first")
+    memory.renew("other")
+    clock(CLAIM / 2)
+    assert not memory.claim("second")
+    clock(CLAIM / 2)
+    assert memory.claim("second")
 
 
 def test_a_claim_that_is_given_back_is_free_at_once(importer: Importer) -> None:
