@@ -1,4 +1,4 @@
-"""The columns that an account lacks: remembered across runs for a week, and one run asks for all of them.
+"""The columns that an account lacks: remembered across runs for days, and one run asks for all of them.
 
 How NetSuite is asked is in `netsuite.columns`; what is left out because of it follows from `RecordType.without`.
 """
@@ -19,7 +19,9 @@ from netsuite_pipeline.warehouse.engine import read_connection
 from netsuite_pipeline.warehouse.errors import warehouse_error
 from netsuite_pipeline.warehouse.tables import COLUMN_PROBES, MISSING_COLUMNS, import_tables, utc_now
 
-# A column that comes back is imported again after this time at the latest.
+# A column that comes back is imported again after the first of these times at the latest: permissions are mended, and
+# a refusal may have been a passing one. That nothing is missing needs asking less often, since a run notices a loss.
+EXPIRY_OF_MISSING = dt.timedelta(days=1)
 EXPIRY = dt.timedelta(days=7)
 # A run that asks for longer without an answer has died, or takes so long that another may ask as well.
 CLAIM = dt.timedelta(seconds=30)
@@ -148,8 +150,10 @@ class ColumnMemory:
         return [table.c[name] == value for name, value in self._key.items()]
 
     def _is_fresh(self) -> sa.ColumnElement[bool]:
-        table = self._probes
-        return sa.and_(table.c.probed_at > utc_now() - EXPIRY, table.c.declaration == self._declaration)
+        now, probed_at = utc_now(), self._probes.c.probed_at
+        complete = sa.not_(sa.exists().where(*self._mine(self._columns)))
+        young = sa.or_(probed_at > now - EXPIRY_OF_MISSING, sa.and_(probed_at > now - EXPIRY, complete))
+        return sa.and_(self._probes.c.declaration == self._declaration, young)
 
     def _known(self, connection: sa.Connection) -> tuple[MissingColumn, ...]:
         return _listed(connection, self._columns, *self._mine(self._columns))

@@ -15,7 +15,14 @@ from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.transform.rows import columns_of, hash_values
 from netsuite_pipeline.warehouse import missing_columns as module
-from netsuite_pipeline.warehouse.missing_columns import CLAIM, EXPIRY, ColumnMemory, account_of, missing_columns
+from netsuite_pipeline.warehouse.missing_columns import (
+    CLAIM,
+    EXPIRY,
+    EXPIRY_OF_MISSING,
+    ColumnMemory,
+    account_of,
+    missing_columns,
+)
 from netsuite_pipeline_tests.warehouse.samples import (
     ITEM,
     WIDGET,
@@ -87,10 +94,25 @@ def test_accounts_and_record_types_are_apart(importer: Importer) -> None:
     assert missing_columns(importer.engine, "other") == {}
 
 
-def test_a_probe_expires_after_a_week_and_stays_listed_until_the_next_one(importer: Importer, clock: Clock) -> None:
+def test_that_nothing_is_missing_expires_after_a_week(importer: Importer, clock: Clock) -> None:
+    # What another type or account lacks is no matter.
+    remember(memory_of(importer, ITEM), ITEM.fields[0])
+    remember(memory_of(importer, account="other"), NAME)
+    remember(memory_of(importer))
+    clock(EXPIRY - dt.timedelta(minutes=1))
+    assert memory_of(importer).recall() is not None
+    assert not memory_of(importer).claim("another")
+    clock(dt.timedelta(minutes=1))
+    assert memory_of(importer).recall() is None
+    assert memory_of(importer).claim("another")
+
+
+def test_what_is_missing_expires_after_a_day_and_stays_listed_until_the_next_probe(
+    importer: Importer, clock: Clock
+) -> None:
     remember(memory_of(importer), NAME, GROUP)
     (listed,) = missing_columns(importer.engine, "1234567_SB1").values()
-    clock(EXPIRY - dt.timedelta(minutes=1))
+    clock(EXPIRY_OF_MISSING - dt.timedelta(minutes=1))
     assert memory_of(importer).recall() is not None
     assert not memory_of(importer).claim("another")
     clock(dt.timedelta(minutes=1))
