@@ -7,7 +7,8 @@ import typer
 
 from netsuite_pipeline.cli.console import results
 from netsuite_pipeline.cli.dagster_instance import dagster_instance
-from netsuite_pipeline.cli.progress import types_table
+from netsuite_pipeline.cli.progress import missing_lines, types_table
+from netsuite_pipeline.cli.type_state import missing_counts
 from netsuite_pipeline.cli.watching import watch
 from netsuite_pipeline.orchestration.heartbeat import heartbeats
 from netsuite_pipeline.orchestration.import_start import start_import
@@ -48,9 +49,13 @@ def start(
     if not watching:
         results.print(f"Follow it with: netsuite-pipeline waves status {plan.job_id}")
         return
-    with PipelineResource().engine() as engine:
+    pipeline = PipelineResource()
+    settings = pipeline.settings()
+    with pipeline.engine() as engine:
         summary = watch(WaveStore(engine), plan.job_id)
         results.print(types_table(summary, rejected_rows(engine, plan.job_id)))
+        for line in missing_lines(summary, missing_counts(engine, settings, load_catalog(settings))):
+            results.print(line)
     if summary.job.status is not JobStatus.COMPLETED:
         raise typer.Exit(1)
 

@@ -79,6 +79,16 @@ def _shortfalls(summary: JobSummary) -> Iterator[Text]:
         yield Text(f"{batch.record_type} {batch.key} failed {tried}: {batch.reason}", "red")
 
 
+def missing_lines(summary: JobSummary, missing: Mapping[str, int]) -> Iterator[Text]:
+    """One line for each record type of the import that came without columns; `missing` counts them by record type."""
+    for kind in summary.types:
+        count = missing.get(kind.record_type, 0)
+        if count and kind.status is not TypeStatus.UNAVAILABLE:
+            columns = "1 column is" if count == 1 else f"{count} columns are"
+            more = f"see `netsuite-pipeline record-types show {kind.record_type}`"
+            yield Text(f"{kind.record_type}: {columns} missing in the account; {more}", "yellow")
+
+
 def types_table(summary: JobSummary, rejected: Mapping[str, int]) -> Table:
     """One row per record type: NetSuite's count at planning, rows loaded and rejected by this import, batches, seconds.
 

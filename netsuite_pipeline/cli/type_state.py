@@ -1,15 +1,17 @@
-"""What the warehouse knows of record types, for `record-types`. Reading only: no table is made, no file created."""
+"""What the warehouse knows of record types, for people. Reading only: no table is made, no file created."""
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
+from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.warehouse.engine import connect, read_connection
@@ -68,11 +70,18 @@ class TypeStates:
         return Availability(available=status != TypeStatus.UNAVAILABLE, reason=reason, planned_at=planned_at)
 
     def missing(self, record_type: RecordType) -> Sequence[MissingColumn]:
-        """The columns that the account lacks, as far as runs have found out."""
+        """The columns that the account lacks, as far as runs have found out, of those that are still declared."""
+        # A misspelt name that was corrected stays noted until a run asks again.
+        declared = {(field.name, field.source) for field in record_type.fields}
+        known = self._missing.get(record_type.name, ())
+        return [missing for missing in known if (missing.column, missing.source) in declared]
+
+    @cached_property
+    def _missing(self) -> Mapping[str, Sequence[MissingColumn]]:
         known = self._settings.netsuite_account_id or self._settings.netsuite_base_url
         if known is None or MISSING_COLUMNS not in self._tables:
-            return ()
-        return missing_columns(self._engine, account_of(self._settings)).get(record_type.name, ())
+            return {}
+        return missing_columns(self._engine, account_of(self._settings))
 
     def stored(self, record_type: RecordType) -> Stored:
         """Counted and measured on the rows that are in the table."""
@@ -119,6 +128,13 @@ def type_states(settings: Settings) -> Iterator[TypeStates | None]:
         yield TypeStates(engine, settings)
     finally:
         engine.dispose()
+
+
+def missing_counts(engine: sa.Engine, settings: Settings, catalog: Catalog) -> Mapping[str, int]:
+    """How many columns the account lacks, by record type; those that lack none are not in it."""
+    states = TypeStates(engine, settings)
+    counts = {record_type.name: len(states.missing(record_type)) for record_type in catalog}
+    return {name: count for name, count in counts.items() if count}
 
 
 def plain(missing: Sequence[MissingColumn]) -> Sequence[Mapping[str, str]]:

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from netsuite_pipeline.cli.console import results
-from netsuite_pipeline.cli.progress import status_view, types_table
+from netsuite_pipeline.cli.progress import missing_lines, status_view, types_table
+from netsuite_pipeline.cli.type_state import missing_counts
 from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
 from netsuite_pipeline.record_types.custom import load_catalog
 from netsuite_pipeline.warehouse.rejects import rejected_rows
@@ -24,8 +25,10 @@ def _group() -> None:
 def status(job: Annotated[str | None, typer.Argument(help="Job id; the latest import if not given.")] = None) -> None:
     """Show the waves, batches and record types of an import."""
     pipeline = PipelineResource()
+    settings = pipeline.settings()
+    catalog = load_catalog(settings)
     with pipeline.engine() as engine:
-        ensure_tables(engine, warehouse_metadata(load_catalog(pipeline.settings())))
+        ensure_tables(engine, warehouse_metadata(catalog))
         store = WaveStore(engine)
         latest = store.latest_job()
         if job is None and latest is None:
@@ -34,3 +37,5 @@ def status(job: Annotated[str | None, typer.Argument(help="Job id; the latest im
         summary = store.job_summary(job or (latest.job_id if latest else ""))
         results.print(status_view(summary))
         results.print(types_table(summary, rejected_rows(engine, summary.job.job_id)))
+        for line in missing_lines(summary, missing_counts(engine, settings, catalog)):
+            results.print(line)

@@ -11,8 +11,12 @@ from tenacity import wait_none
 
 from netsuite_pipeline.cli import console, main
 from netsuite_pipeline.netsuite import retry
+from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
+from netsuite_pipeline.record_types.custom import load_catalog
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
+from netsuite_pipeline.warehouse.missing_columns import ColumnMemory, account_of
+from netsuite_pipeline.warehouse.schema import ensure_tables
 
 # No telemetry: what `dagster.yaml` of the project says.
 _DAGSTER_YAML = "telemetry:\n  enabled: false\n"
@@ -90,3 +94,15 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return Answer(int(ended.value.code or 0), captured.out, captured.err)
 
     return call
+
+
+def note_missing(record_type: str, *columns: str) -> None:
+    """Notes that the account lacks these columns, as a run does that was told so."""
+    settings = Settings.load()
+    catalog = load_catalog(settings)
+    declared = catalog.get(record_type)
+    with PipelineResource().engine() as engine:
+        ensure_tables(engine, warehouse_metadata(catalog))
+        memory = ColumnMemory(engine, account=account_of(settings), record_type=declared)
+        assert memory.claim("run")
+        memory.store("run", [(field, "no") for field in declared.fields if field.name in columns])

@@ -152,3 +152,18 @@ def test_watch_of_an_import_that_ends_incomplete_has_exit_code_1(command: Comman
     assert answer.exit_code == 1
     assert _latest().job.status is JobStatus.PARTIAL
     assert "price_level is unavailable: " in answer.output
+
+
+@pytest.mark.usefixtures("daemon")
+def test_watch_says_at_the_end_which_types_lack_columns(command: Command, sandbox: SandboxServer) -> None:
+    for column in ("discountpct", "isonline"):
+        sandbox.availability.set_column("pricelevel", column, available=False)
+    try:
+        answer = command("import", "start", "--types", "price_level,subsidiary", "--watch")
+    finally:
+        for column in ("discountpct", "isonline"):
+            sandbox.availability.set_column("pricelevel", column, available=True)
+    assert answer.exit_code == 0
+    assert _latest().job.status is JobStatus.COMPLETED
+    said = "price_level: 2 columns are missing in the account; see `netsuite-pipeline record-types show price_level`"
+    assert answer.output.splitlines()[-1] == said

@@ -11,7 +11,7 @@ from netsuite_pipeline.waves.coordinator import decide
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import utc_now
 from netsuite_pipeline.waves.store import WaveStore
-from netsuite_pipeline_tests.cli.conftest import Command
+from netsuite_pipeline_tests.cli.conftest import Command, note_missing
 
 
 def test_status_without_any_import_says_how_to_start_one(command: Command) -> None:
@@ -61,6 +61,17 @@ def test_status_names_unavailable_types_and_failed_batches_with_their_reasons(
     assert "price_level is unavailable: " in answer.output
     reason = "after 1 attempts (permanent_error): NetSuite says [/red] and [bold]"
     assert f"{failed[0]} {failed[1].key} failed {reason}" in answer.output
+
+
+def test_status_says_which_types_of_the_import_lack_columns(command: Command) -> None:
+    command("import", "start", "--types", "price_level")
+    note_missing("price_level", "discountpct")
+    note_missing("customer", "email", "fax")
+    answer = command("waves", "status")
+    assert answer.exit_code == 0
+    said = "price_level: 1 column is missing in the account; see `netsuite-pipeline record-types show price_level`"
+    assert answer.output.splitlines()[-1] == said
+    assert "customer" not in answer.output
 
 
 def _fail_a_batch(reason: str) -> tuple[str, BatchRange]:
