@@ -229,7 +229,15 @@ def _columns_table(columns: list[dict[str, str | None]], missing: set[str]) -> T
 
 
 def _missing_line(missing: MissingColumn) -> Text:
-    return Text(f"The account lacks {missing.column} since {missing.found_at:%Y-%m-%d}: {missing.reason}", "yellow")
+    said = f"The account lacks {missing.column} since {missing.found_at:%Y-%m-%d}: {missing.reason}"
+    if not _is_builtin(missing):
+        said += " · It is declared in RECORD_TYPES_FILE: are its name and kind right there?"
+    return Text(said, "yellow")
+
+
+def _is_builtin(missing: MissingColumn) -> bool:
+    name = missing.record_type
+    return name in CATALOG and any(field.name == missing.column for field in CATALOG.get(name).fields)
 
 
 def _profile_table(found: Profile) -> Table:

@@ -17,7 +17,7 @@ from netsuite_pipeline.record_types.custom import extended_catalog, load_catalog
 from netsuite_pipeline.record_types.declared.items import ITEM_TYPES
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
-from netsuite_pipeline_tests.cli.conftest import Command
+from netsuite_pipeline_tests.cli.conftest import Command, note_missing
 from netsuite_pipeline_tests.fleet import fleet_account
 from netsuite_pipeline_tests.orchestration.runs import batches, plan, run_batches
 
@@ -146,6 +146,31 @@ def test_show_says_what_is_unavailable_and_which_columns_are_missing(command: Co
     assert profile["batches"] > 1
     assert profile["row_bytes"] > 100
     assert any("are NULL in all of" in sentence for sentence in profile["advice"])
+
+
+def test_a_missing_column_of_the_users_may_be_misspelt_and_is_not_shown_once_it_is_corrected(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "types.yaml"
+    monkeypatch.setenv("RECORD_TYPES_FILE", str(file))
+    declaration = "extend: {customer: {columns: {%s: {kind: text, length: 50, as: region}}}}\n"
+    file.write_text(declaration % "custentity_regoin")
+    note_missing("customer", "region", "fax")
+
+    fax, region = _lines_of_missing(command)
+    assert "RECORD_TYPES_FILE" not in fax
+    assert region.startswith("The account lacks region since 20")
+    assert region.endswith("It is declared in RECORD_TYPES_FILE: are its name and kind right there?")
+
+    file.write_text(declaration % "custentity_region")
+    assert _lines_of_missing(command) == [fax]
+    facts = json.loads(command("record-types", "show", "customer", "--json").output)
+    assert [missing["column"] for missing in facts["missing_columns"]] == ["fax"]
+
+
+def _lines_of_missing(command: Command) -> list[str]:
+    shown = command("record-types", "show", "customer").output
+    return [line for line in shown.splitlines() if line.startswith("The account lacks")]
 
 
 def test_an_unknown_type_is_one_sentence(command: Command) -> None:
