@@ -1,7 +1,8 @@
 """Which columns of a record type the account has: asked with one query that reads no record.
 
 NetSuite names one unknown column per answer (observed on live accounts), so what it names is left out and the query
-is sent again. What is known already is remembered in `warehouse.missing_columns`.
+is sent again. Where it names none, the columns are halved until those are alone that it refuses. What is known already
+is remembered in `warehouse.missing_columns`.
 """
 
 import re
@@ -22,17 +23,21 @@ from netsuite_pipeline.record_types.model import Field, Lookup, RecordType
 
 Refusal = QueryRejected | RecordTypeUnavailable
 
+# Enough for half a dozen columns that NetSuite refuses without a name; where it refuses more, it has another reason.
+_MOST_QUERIES = 100
+
 
 @dataclass(frozen=True, kw_only=True)
 class Absence:
-    """A declared column that NetSuite does not know in this account, and what NetSuite says."""
+    """A declared column that NetSuite does not know, or does not give as it is declared, and what NetSuite says."""
 
     field: Field
     reason: str
 
 
 def probe_columns(client: Queries, record_type: RecordType) -> tuple[Absence, ...]:
-    """The columns that the account lacks; every query sent but the last, which NetSuite accepts, tells of one more.
+    """The columns that the account lacks. Each that NetSuite names costs a query, one that it does not name about
+    2 log2(n) of them, n being the number of columns; the last query is one that NetSuite accepts.
 
     RequiredColumnMissing if the type's key, filter or join needs one of them, RecordTypeUnavailable if the account
     lacks the type's own table, any other NetSuiteError as it comes. A lookup that the account lacks costs the fields
@@ -41,9 +46,9 @@ def probe_columns(client: Queries, record_type: RecordType) -> tuple[Absence, ..
     absences: list[Absence] = []
     remaining = record_type
     while refusal := _refusal(client, remaining):
-        culprits = _culprits(client, remaining, refusal)
-        absences += [Absence(field=field, reason=refusal.said) for field in culprits]
-        remaining = remaining.without(field.name for field in culprits)
+        found = _absences(client, remaining, refusal)
+        absences += found
+        remaining = remaining.without(absence.field.name for absence in found)
     return tuple(absences)
 
 
@@ -103,10 +108,42 @@ def _refusal(client: Queries, record_type: RecordType) -> Refusal | None:
     return None
 
 
-def _culprits(client: Queries, record_type: RecordType, refusal: Refusal) -> Sequence[Field]:
+def _absences(client: Queries, record_type: RecordType, refusal: Refusal) -> Sequence[Absence]:
     """The fields that the refusal is about; raises when it is about none of them alone."""
-    if isinstance(refusal, QueryRejected) and refusal.column is None:
-        return _refused_expressions(client, record_type, refusal)
+    if _name(refusal) is not None:
+        return [Absence(field=field, reason=refusal.said) for field in _named(client, record_type, refusal)]
+    if _refusal(client, _only(record_type)):
+        raise refusal
+    return _unnamed(client, record_type, refusal)
+
+
+def _unnamed(client: Queries, record_type: RecordType, refusal: Refusal) -> Sequence[Absence]:
+    """Of a function that it does not run, or a text that is to be a date, NetSuite gives no name to look for."""
+    refused, found, queries = [(record_type, refusal)], [], 0
+    while refused:
+        part, latest = refused.pop()
+        if len(part.fields) == 1:
+            found += [Absence(field=field, reason=latest.said) for field in part.fields]
+            continue
+        halves = [(half, answer) for half in _halves(part) if (answer := _refusal(client, half))]
+        queries += 2
+        # What is refused as a whole only, as a passing fault or a query that is too long, is no column's.
+        if not halves or queries > _MOST_QUERIES:
+            raise latest
+        for half, answer in halves:
+            if _name(answer) is None:
+                refused.append((half, answer))
+            else:
+                found += _absences(client, half, answer)
+    return found
+
+
+def _halves(record_type: RecordType) -> tuple[RecordType, RecordType]:
+    middle = len(record_type.fields) // 2
+    return _only(record_type, *record_type.fields[:middle]), _only(record_type, *record_type.fields[middle:])
+
+
+def _named(client: Queries, record_type: RecordType, refusal: Refusal) -> Sequence[Field]:
     if _is_required(record_type, refusal):
         if isinstance(refusal, RecordTypeUnavailable):
             raise refusal
@@ -125,19 +162,8 @@ def _culprits(client: Queries, record_type: RecordType, refusal: Refusal) -> Seq
     return suspects
 
 
-def _refused_expressions(client: Queries, record_type: RecordType, refusal: QueryRejected) -> Sequence[Field]:
-    """Of a function that it does not run, NetSuite gives no name that could be looked for."""
-    expressions = [field for field in record_type.fields if field.is_expression]
-    if not expressions or _refusal(client, _only(record_type)):
-        raise refusal
-    refused = [field for field in expressions if _refusal(client, _only(record_type, field))]
-    if not refused:
-        raise refusal
-    return refused
-
-
 def _unexplained(record_type: RecordType, refusal: Refusal) -> NetSuiteError:
-    named = refusal.column if isinstance(refusal, QueryRejected) else refusal.table
+    named = _name(refusal)
     return refusal.within(f"Find out which columns of {record_type.name} are missing: none of them is {named!r}")
 
 
@@ -176,8 +202,15 @@ def _is_required(record_type: RecordType, refusal: Refusal) -> bool:
 
 def _pattern(refusal: Refusal) -> re.Pattern[str]:
     """What finds the named column, or table, in SuiteQL text."""
+    name = _name(refusal) or ""
     if isinstance(refusal, QueryRejected):
         # Not before a dot, where it is a table's name.
-        name = (refusal.column or "").rpartition(".")[2]
-        return re.compile(rf"(?<!\w){re.escape(name)}(?![\w.])", re.IGNORECASE)
-    return re.compile(rf"(?<![\w.]){re.escape(refusal.table or '')}(?!\w)", re.IGNORECASE)
+        return re.compile(rf"(?<!\w){re.escape(name.rpartition('.')[2])}(?![\w.])", re.IGNORECASE)
+    return re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)", re.IGNORECASE)
+
+
+def _name(refusal: Refusal) -> str | None:
+    """The column or table that NetSuite does not know, if it says which."""
+    if isinstance(refusal, RecordTypeUnavailable):
+        return refusal.table
+    return refusal.column

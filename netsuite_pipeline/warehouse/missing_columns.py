@@ -211,5 +211,7 @@ def _listed(
 
 
 def _digest(record_type: RecordType) -> str:
-    asked = [repr(record_type.source), *(f"{field.name} {field.source}" for field in record_type.source_fields)]
+    # The kind decides how a column is asked for.
+    fields = (f"{field.name} {field.source} {field.kind}" for field in record_type.source_fields)
+    asked = [repr(record_type.source), *fields]
     return hashlib.blake2b("\0".join(asked).encode(), digest_size=16).hexdigest()

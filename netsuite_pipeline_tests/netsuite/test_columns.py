@@ -1,5 +1,6 @@
 """Probing: which columns an account lacks is found out with few queries, and what a type needs is never left out."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from netsuite_pipeline.netsuite.suiteql import page_query
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.failure import FailureCategory
-from netsuite_pipeline.record_types.model import RecordType, Source, text
+from netsuite_pipeline.record_types.model import RecordType, Source, date, text
 from netsuite_pipeline.sandbox.availability import Availability
 from netsuite_pipeline.sandbox.faults import Fault, FaultKind
 from netsuite_pipeline.sandbox.server import SandboxServer
@@ -250,14 +251,66 @@ def test_an_account_without_tracking_numbers_lacks_that_column_alone(sandbox, cl
     assert names(probe_columns(client, FULFILLMENT)) == {"tracking_numbers"}
 
 
-def test_an_account_that_refuses_to_join_texts_lacks_tracking_numbers_alone(sandbox, client):
-    class Refusing:
-        def query(self, sql, *, cancelled=None):
-            if "LISTAGG" in sql:
-                raise QueryRejected("Invalid or unsupported search", status=400)
-            return client.query(sql, cancelled=cancelled)
+class Refusing:
+    """An account that refuses what `refuses` says of a query's text, and names no column; it counts the queries."""
 
-    assert names(probe_columns(Refusing(), FULFILLMENT)) == {"tracking_numbers"}
+    def __init__(self, client, refuses):
+        self.client, self.refuses, self.queries = client, refuses, 0
+
+    def query(self, sql, *, cancelled=None):
+        self.queries += 1
+        if self.refuses(sql):
+            raise QueryRejected(f"Invalid or unsupported search, {len(sql)} characters", status=400)
+        return self.client.query(sql, cancelled=cancelled)
+
+
+def test_an_account_that_refuses_to_join_texts_lacks_tracking_numbers_alone(sandbox, client):
+    refusing = Refusing(client, lambda sql: "LISTAGG" in sql)
+    assert names(probe_columns(refusing, FULFILLMENT)) == {"tracking_numbers"}
+
+
+@pytest.mark.parametrize("place", [0, len(CUSTOMER.fields) // 2, len(CUSTOMER.fields)])
+def test_a_text_that_is_declared_as_a_date_is_found_in_few_queries(sandbox, client, place):
+    fields = (*CUSTOMER.fields[:place], date("wrong", "customer.altphone"), *CUSTOMER.fields[place:])
+    wrong = replace(CUSTOMER, fields=fields)
+    refusing = Refusing(client, lambda sql: "TO_CHAR(customer.altphone" in sql)
+    (absence,) = probe_columns(refusing, wrong)
+    assert absence.field.name == "wrong"
+    assert absence.reason.startswith("Invalid or unsupported search")
+    assert refusing.queries <= 3 + 2 * math.ceil(math.log2(len(wrong.fields)))
+
+
+def test_each_column_that_is_refused_without_a_name_is_left_out_with_its_own_reason(sandbox, client):
+    refused = {"customer.fax", "customer.email", "customer.comments"}
+    refusing = Refusing(client, lambda sql: any(f"{column} " in sql for column in refused))
+    absences = probe_columns(refusing, CUSTOMER)
+    assert names(absences) == {"fax", "email", "comments"}
+    assert len({absence.reason for absence in absences}) == 3
+
+
+def test_columns_that_are_named_are_found_among_those_that_are_not(sandbox, client):
+    lack(sandbox, "customer.fax", "entityaddress")
+    refusing = Refusing(client, lambda sql: "customer.comments" in sql)
+    expected = {"fax", "comments"} | users(CUSTOMER, "billing") | users(CUSTOMER, "shipping")
+    assert names(probe_columns(refusing, CUSTOMER)) == expected
+
+
+@pytest.mark.parametrize(
+    ("refuses", "queries"),
+    [
+        (lambda sql: "customer.email" in sql and "customer.comments" in sql, 20),
+        (lambda sql: len(sql) > 400, 20),
+        (lambda sql: True, 2),
+        (lambda sql: " AS " in sql.replace(" AS refid", ""), 120),
+    ],
+    ids=["two columns together", "a long query", "every query", "every column"],
+)
+def test_what_is_no_single_columns_fault_ends_the_search(sandbox, client, refuses, queries):
+    refusing = Refusing(client, refuses)
+    many = replace(CUSTOMER, fields=CUSTOMER.fields + tuple(text(f"more{n}", 9, "customer.fax") for n in range(50)))
+    with pytest.raises(QueryRejected, match="Invalid or unsupported search"):
+        probe_columns(refusing, many)
+    assert refusing.queries <= queries
 
 
 def test_a_lookup_that_the_filter_uses_is_needed(sandbox, client):

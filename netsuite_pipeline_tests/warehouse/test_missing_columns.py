@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 from threading import Barrier
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from netsuite_pipeline.record_types.model import Field, RecordType, Source, text
+from netsuite_pipeline.record_types.model import Field, Kind, RecordType, Source, text
 from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.transform.rows import columns_of, hash_values
@@ -134,6 +135,13 @@ def test_of_a_declaration_that_changed_nothing_is_known(importer: Importer) -> N
 def known(memory: ColumnMemory) -> list[str] | None:
     probe = memory.recall()
     return None if probe is None else [column.column for column in probe.missing]
+
+
+def test_a_kind_that_is_corrected_is_asked_about_at_once(importer: Importer) -> None:
+    remember(memory_of(importer), NAME)
+    corrected = replace(WIDGET, fields=(replace(NAME, kind=Kind.DATE), *WIDGET.fields[1:]))
+    assert memory_of(importer, corrected).recall() is None
+    assert memory_of(importer, corrected).claim("another")
 
 
 def test_one_run_asks_and_a_run_that_died_asking_is_replaced(importer: Importer, clock: Clock) -> None:
