@@ -175,9 +175,11 @@ class ColumnMemory:
 
 
 def account_of(settings: Settings) -> str:
-    """The name under which an account's missing columns are kept: its id, or the host if only that is set."""
+    """The name under which an account's missing columns are kept: its id, and the host if that is set."""
     if settings.netsuite_account_id:
-        return settings.require_account()[:_ACCOUNT_LENGTH]
+        # A sandbox that answers for the account lacks other columns. Its port is another one each time.
+        host = urlsplit(settings.netsuite_base_url or "").hostname or ""
+        return f"{settings.require_account()} {host}".strip()[:_ACCOUNT_LENGTH]
     return urlsplit(settings.netsuite_url).netloc[:_ACCOUNT_LENGTH]
 
 

@@ -38,7 +38,7 @@ from netsuite_pipeline_tests.orchestration.runs import (
 )
 
 CUSTOMER, ORDER = CATALOG.get("customer"), CATALOG.get("sales_order")
-ACCOUNT = "1234567_SB1"
+ACCOUNT = "1234567_SB1 127.0.0.1"
 GONE = ("email", "creditlimit", "datecreated")
 
 

@@ -230,8 +230,10 @@ def test_of_many_runs_at_once_one_asks(importer: Importer) -> None:
         assert sum(threads.map(claim, range(runs))) == 1
 
 
-def test_the_account_is_named_by_its_id_or_its_host() -> None:
+def test_the_account_is_named_by_its_id_or_its_host_or_both() -> None:
     assert account_of(Settings(netsuite_account_id="1234567-sb1")) == "1234567_SB1"
+    served = Settings(netsuite_account_id="1234567-sb1", netsuite_base_url="http://127.0.0.1:8080")
+    assert account_of(served) == "1234567_SB1 127.0.0.1"
     assert account_of(Settings(netsuite_base_url="http://127.0.0.1:8080")) == "127.0.0.1:8080"
     assert len(account_of(Settings(netsuite_account_id="7" * 99))) == 64
 
