@@ -243,11 +243,14 @@ def test_a_line_of_addresses_that_is_missing_is_missing_in_each_of_them(sandbox,
     assert names(probe_columns(client, CUSTOMER)) == {"billing_addr3", "shipping_addr3"}
 
 
-@pytest.mark.parametrize(
-    "missing", ["trackingnumber", "trackingnumbermap", "trackingnumber.trackingnumber", "trackingnumbermap.transaction"]
-)
-def test_an_account_without_tracking_numbers_lacks_that_column_alone(sandbox, client, missing):
+@pytest.mark.parametrize("missing", ["trackingnumber", "trackingnumbermap", "trackingnumbermap.transaction"])
+def test_an_account_without_tracking_numbers_lacks_them_and_their_count_alone(sandbox, client, missing):
     lack(sandbox, missing)
+    assert names(probe_columns(client, FULFILLMENT)) == {"tracking_numbers", "tracking_number_count"}
+
+
+def test_an_account_that_hides_tracking_numbers_can_count_them_still(sandbox, client):
+    lack(sandbox, "trackingnumber.trackingnumber")
     assert names(probe_columns(client, FULFILLMENT)) == {"tracking_numbers"}
 
 
