@@ -17,6 +17,10 @@ from netsuite_pipeline.record_types.catalog import CatalogError
 Place = tuple[str | int, ...]
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+# The example is five levels deep, and a wide file has some ten thousand values.
+_DEEPEST = 20
+_MOST_VALUES = 100_000
+_TOO_DEEP = f"this is more than {_DEEPEST} levels deep; write it as docs/record_types.example.yaml shows."
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
@@ -54,8 +58,15 @@ def read_document(file: Path) -> Document:
         raise CustomTypesError(f"RECORD_TYPES_FILE cannot be read: {file}: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise CustomTypesError(f"RECORD_TYPES_FILE cannot be read: {file} is no UTF-8 text.") from None
+    return parsed(text, file)
+
+
+def parsed(text: str, file: Path) -> Document:
+    """The parsed `text`, which stands in `file`; CustomTypesError if it is no YAML."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Loader)
+    except _TooDeep as error:
+        raise located(file, error.line, _TOO_DEEP) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = 1 if mark is None else mark.line + 1
@@ -67,6 +78,30 @@ def read_document(file: Path) -> Document:
     return Document(file, data, lines)
 
 
+class _TooDeep(Exception):  # noqa: N818 - says what the text is
+    """The text is nested deeper than any declaration, at `line`."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Composes nodes only as deep as they make sense: it calls itself for each level."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node, index: Any) -> yaml.Node:
+        """One node with all that is in it."""
+        if self._depth > _DEEPEST:
+            raise _TooDeep(self.peek_event().start_mark.line + 1)
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+
 class _Reader:
     """Turns YAML nodes into values and notes their lines."""
 
@@ -74,10 +109,10 @@ class _Reader:
         self._file = file
         self._lines = lines
         self._open: list[yaml.Node] = []
+        self._values = 0
 
     def value(self, node: yaml.Node, place: Place) -> Any:
-        if any(node is outer for outer in self._open):
-            raise located(self._file, node.start_mark.line + 1, "this contains itself; write it out.")
+        self._check(node)
         self._lines.setdefault(place, node.start_mark.line + 1)
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)
@@ -88,6 +123,19 @@ class _Reader:
             return self._mapping(node.value, place)
         finally:
             self._open.pop()
+
+    def _check(self, node: yaml.Node) -> None:
+        # A few lines of aliases can stand for more than the memory holds, or for itself.
+        self._values += 1
+        sentence = None
+        if any(node is outer for outer in self._open):
+            sentence = "this contains itself; write it out."
+        elif len(self._open) > _DEEPEST:
+            sentence = _TOO_DEEP
+        elif self._values > _MOST_VALUES:
+            sentence = f"the file has more than {_MOST_VALUES:,} values, those behind aliases counted; write fewer."
+        if sentence is not None:
+            raise located(self._file, node.start_mark.line + 1, sentence)
 
     def _mapping(self, pairs: Iterable[tuple[yaml.Node, yaml.Node]], place: Place) -> dict[str, Any]:
         found: dict[str, Any] = {}
