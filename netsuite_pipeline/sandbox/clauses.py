@@ -1,10 +1,30 @@
-"""Read parts of the syntax tree that need no names: row limits, aggregates, unsupported options."""
+"""Read parts of the syntax tree that need no names: row limits, aggregates, aliases, unsupported options."""
 
 from sqlglot import exp
 
 from netsuite_pipeline.sandbox.errors import unsupported
 from netsuite_pipeline.sandbox.functions import AGGREGATES
 from netsuite_pipeline.sandbox.scope import Expression
+
+# Oracle's reserved words (SQL Language Reference, appendix E), which are no alias unless in quotes.
+_WORDS = """access add all alter and any as asc audit between by char check cluster column column_value comment compress
+    connect create current date decimal default delete desc distinct drop else exclusive exists file float for from
+    grant group having identified immediate in increment index initial insert integer intersect into is level like lock
+    long maxextents minus mlslabel mode modify nested_table_id noaudit nocompress not nowait null number of offline on
+    online option or order pctfree prior public raw rename resource revoke row rowid rownum rows select session set
+    share size smallint start successful synonym sysdate table then to trigger uid union unique update user validate
+    values varchar varchar2 view whenever where with"""
+_RESERVED = frozenset(_WORDS.split())
+
+
+def alias_of(node: exp.Expr) -> str:
+    """The alias in lower case, '' without one; NetSuiteFault 400 for a reserved word."""
+    alias = node.args.get("alias")
+    identifier = alias.this if isinstance(alias, exp.TableAlias) else alias
+    name = node.alias.lower()
+    if name in _RESERVED and not (isinstance(identifier, exp.Identifier) and identifier.quoted):
+        raise unsupported(f"'{name}' is a reserved word and no alias.")
+    return name
 
 
 def only(node: exp.Expr, allowed: frozenset[str]) -> None:

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from netsuite_pipeline.sandbox.catalogue import Column, Kind
 from netsuite_pipeline.sandbox.clauses import (
+    alias_of,
     fetched_rows,
     has_aggregate,
     is_constant,
@@ -149,14 +150,14 @@ class _Query:
     def _source(self, node: exp.Expr) -> str:
         if isinstance(node, exp.Subquery):
             only(node, frozenset({"this", "alias"}))
-            alias = node.alias.lower() or f"subselect{len(self.scope.sources) + 1}"
+            alias = alias_of(node) or f"subselect{len(self.scope.sources) + 1}"
             sql, columns = self._subquery_in_from(node.this)
             source = Source(alias, alias, columns, derived=True)
             text = f"({sql}) {quoted(alias)}"
         elif isinstance(node, exp.Table):
             only(node, frozenset({"this", "alias"}))
             table = node.name.lower()
-            source = Source(node.alias.lower() or table, table, self.context.availability.columns(table))
+            source = Source(alias_of(node) or table, table, self.context.availability.columns(table))
             text = f'"{table}" {quoted(source.alias)}'
         else:
             raise unsupported("FROM takes tables and sub-selects.")
@@ -229,7 +230,7 @@ class _Query:
                 continue
             item = self._compiler.value(node.this if isinstance(node, exp.Alias) else node)
             if isinstance(node, exp.Alias):
-                name = node.alias.lower()
+                name = alias_of(node)
             elif isinstance(node, exp.Column) and item.name is not None:
                 name = item.name
             else:

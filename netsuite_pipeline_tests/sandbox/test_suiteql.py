@@ -286,6 +286,13 @@ def test_odd_aliases_are_only_names(reader: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize("word", ["level", "DATE", "comment", "resource", "file"])
+def test_a_word_of_oracles_is_no_alias_unless_in_quotes(reader: Any, word: str) -> None:
+    for sql in (f"SELECT id AS {word} FROM item", f"SELECT x.id FROM item {word}"):
+        assert reader.refusal(sql).startswith(UNPROCESSED)
+    assert reader.rows(f'SELECT id AS "{word}" FROM item WHERE id = -5') == [{word.lower(): "-5"}]
+
+
 def test_constants_in_order_by_are_no_positions(reader: Any) -> None:
     assert len(reader.rows("SELECT 99 AS c, id FROM item ORDER BY c, id")) > 7
 
