@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from netsuite_pipeline.netsuite.drafting import Draft, DraftColumn
-from netsuite_pipeline.record_types.custom_model import ColumnKind, usable_name
+from netsuite_pipeline.record_types.custom_model import ColumnKind
+from netsuite_pipeline.record_types.custom_names import usable_name
 
 
 def draft_text(drafted: Draft, *, account: str) -> str:

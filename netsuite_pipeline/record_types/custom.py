@@ -5,7 +5,6 @@ in `custom_model`, how its columns become fields in `custom_fields`; docs/record
 """
 
 import difflib
-import keyword
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
@@ -23,9 +22,8 @@ from netsuite_pipeline.record_types.model import SINGLE_KEY, Field, RecordType, 
 _OWN_TABLES = """import_rejects batch_ledger refused_logins missing_columns column_probes import_jobs import_job_types
     wave_coordination wave_batches run_heartbeats schema_changes"""
 OWN_TABLES = frozenset(_OWN_TABLES.split())
-_WORDS = "context conf config meta arg_dict dict input_arg_dict output_arg_dict int str float bool input output type"
-_WORDS_OF_DAGSTER = frozenset(_WORDS.split())
-# A custom field belongs to the tables of its prefix; custrecord_ fields are on custom records and on lists.
+# A custom field belongs to the tables of its prefix, among those that built-in types read: contacts and partners, say,
+# have custentity_ fields too. custrecord_ fields are on custom records and on lists.
 TABLES_OF_PREFIX: Mapping[str, Set[str]] = {
     "custentity": {"customer", "vendor", "employee", "job"},
     "custbody": {"transaction"},
@@ -129,8 +127,6 @@ class _Reading:
 
     def _check_type(self, name: str, spec: TypeSpec, place: Place) -> None:
         error = self._document.error
-        if keyword.iskeyword(name) or name in _WORDS_OF_DAGSTER:
-            raise error(place, f"{name!r} cannot name an asset of Dagster's; write another name, e.g. '{name}_record'.")
         if name in self._builtin:
             raise error(place, f"{name!r} is a built-in record type; write its columns under `extend`.")
         if spec.table in self._tables | OWN_TABLES:
@@ -153,8 +149,8 @@ class _Reading:
 
     def _check_prefix(self, addition: Addition, record_type: RecordType) -> None:
         prefix = addition.source.lower().partition("_")[0]
-        tables = TABLES_OF_PREFIX.get(prefix)
-        if tables is None or record_type.source.table in tables:
+        tables, table = TABLES_OF_PREFIX.get(prefix), record_type.source.table.lower()
+        if tables is None or table in tables or not self._is_known(table):
             return
         fitting = [known.name for known in self._builtin if known.source.table in tables]
         raise self._document.error(
@@ -162,15 +158,17 @@ class _Reading:
             f"{record_type.name!r} has no {prefix}_ fields; write {addition.source!r} under {' or '.join(fitting)}.",
         )
 
+    def _is_known(self, table: str) -> bool:
+        """Whether it is certain which custom fields NetSuite's table can have."""
+        return table.startswith("customrecord") or any(known.source.table == table for known in self._builtin)
+
     def _check_free(self, addition: Addition, taken: set[str], record_type: RecordType) -> None:
         for field in addition.columns:
             if field.name in taken:
-                raise self._document.error(
-                    addition.place,
-                    f"{record_type.name!r} has a column {field.name!r} already; remove this one or give it another name"
-                    " with `as: …`.",
-                )
+                raise self._document.error(addition.place, self._taken(field.name, addition, record_type))
             taken.add(field.name)
+            if not field.stored:
+                continue
             known = self._columns.setdefault((record_type.table, field.name), _shape(field))
             if known != _shape(field):
                 raise self._document.error(
@@ -178,6 +176,25 @@ class _Reading:
                     f"table {record_type.table!r} has another column {field.name!r}, of another type of record; write"
                     " the same kind and sizes or another name with `as: …`.",
                 )
+
+    def _taken(self, name: str, addition: Addition, record_type: RecordType) -> str:
+        """The sentence for a column that `record_type` has already."""
+        if not addition.in_json:
+            remedy = "remove this one or give it another name with `as: …`"
+        elif addition.field is not None:
+            remedy = f"remove {addition.source!r} from this list"
+        elif other := self._json_list_beside(addition.place, record_type):
+            return f"{record_type.name!r} has json_columns already, on line {other}; write all of them in one list."
+        else:
+            remedy = "json_columns are kept under this name, so give the other column another one with `as: …`"
+        return f"{record_type.name!r} has a column {name!r} already; {remedy}."
+
+    def _json_list_beside(self, place: Place, record_type: RecordType) -> int | None:
+        """The line of another list that is meant for the type: under its own name and under its table's."""
+        others = [("extend", name, "json_columns") for name in (record_type.name, record_type.table)]
+        return next(
+            (self._document.lines[other] for other in others if other in self._document.lines and other != place), None
+        )
 
     def _check_reference(self, addition: Addition) -> None:
         if addition.field is not None and addition.field.references is not None:

@@ -8,25 +8,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netsuite_pipeline.record_types.custom_model import ColumnKind, ColumnSpec, ExtensionSpec
+from netsuite_pipeline.record_types.custom_names import LONGEST, TAKEN, name_fault, usable_name
 from netsuite_pipeline.record_types.custom_yaml import Document, Place
 from netsuite_pipeline.record_types.model import Derived, Field, Kind, Rule, Values, text
 from netsuite_pipeline.record_types.rules import enum
 
 # Where the values of `json_columns` are kept.
 JSON_COLUMN = "custom_fields"
-# What the tables have without being asked for it.
-_TAKEN = frozenset({"refid", "external_id", "row_hash", "record_type", "imported_at", "deleted_at"})
 _CODE_LENGTH = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class Addition:
-    """What one entry of the file adds, where it stands, and which column of NetSuite's it is about."""
+    """What one entry of the file adds, where it stands, and which column of NetSuite's it is about.
+
+    `in_json`: an entry of `json_columns`, which has no `as`.
+    """
 
     place: Place
     source: str
     field: Field | None = None
     rule: Rule | None = None
+    in_json: bool = False
 
     @property
     def columns(self) -> tuple[Field, ...]:
@@ -41,13 +44,24 @@ def additions(extension: ExtensionSpec, place: Place, document: Document) -> tup
     added += _json(extension.json_columns, (*place, "json_columns"))
     for addition in added:
         for field in addition.columns:
-            if field.name in _TAKEN or addition.source.lower() == "id":
-                raise document.error(
-                    addition.place,
-                    f"every table has {', '.join(sorted(_TAKEN))} already, refid being NetSuite's id; remove this"
-                    " column or give it another name with `as: …`.",
-                )
+            _check_name(field, addition, document)
     return tuple(added)
+
+
+def _check_name(field: Field, addition: Addition, document: Document) -> None:
+    remedy = (
+        "remove it from this list"
+        if addition.in_json
+        else f"give this column another name, e.g. `as: {usable_name(addition.source)}`"
+    )
+    if field.name in TAKEN or addition.source.lower() == "id":
+        raise document.error(
+            addition.place,
+            f"every table has {', '.join(sorted(TAKEN))} already, refid being NetSuite's id; {remedy}.",
+        )
+    fault = name_fault(field.name, longest=LONGEST)
+    if fault is not None:
+        raise document.error(addition.place, f"{fault}; {remedy}.")
 
 
 def _column(source: str, column: ColumnSpec, place: Place) -> Addition:
@@ -75,29 +89,37 @@ def _column(source: str, column: ColumnSpec, place: Place) -> Addition:
 
 def _json(sources: Sequence[str], place: Place) -> list[Addition]:
     """The parts, which have no column of their own, and the rule that joins them."""
-    names = tuple(source.lower() for source in sources)
+    # In the query a part may need another name than in the JSON, which nothing but the pipeline sees.
+    parts = tuple((source.lower(), usable_name(source)) for source in sources)
     added = [
         Addition(
             place=(*place, number),
             source=source,
-            field=Field(name=names[number], source=source, kind=Kind.TEXT, stored=False),
+            field=Field(name=parts[number][1], source=source, kind=Kind.TEXT, stored=False),
+            in_json=True,
         )
         for number, source in enumerate(sources)
     ]
-    if names:
+    if parts:
         rule = Derived(
-            field=text(JSON_COLUMN, None), of=names, says=f"JSON of {', '.join(names)}", compute=_Joined(names)
+            field=text(JSON_COLUMN, None),
+            of=tuple(alias for _, alias in parts),
+            says=f"JSON of {', '.join(name for name, _ in parts)}",
+            compute=_Joined(parts),
         )
-        added.append(Addition(place=place, source=sources[0], rule=rule))
+        added.append(Addition(place=place, source=sources[0], rule=rule, in_json=True))
     return added
 
 
 @dataclass(frozen=True)
 class _Joined:
-    """{name: value as NetSuite sent it}, sorted by name, as JSON; NULLs are left out, None if nothing is left."""
+    """{name: value as NetSuite sent it}, sorted by name, as JSON; NULLs are left out, None if nothing is left.
 
-    names: tuple[str, ...]
+    `parts` are names in the JSON and in the row.
+    """
+
+    parts: tuple[tuple[str, str], ...]
 
     def __call__(self, values: Values) -> str | None:
-        kept = {name: values[name] for name in self.names if values[name] is not None}
+        kept = {name: values[column] for name, column in self.parts if values[column] is not None}
         return json.dumps(kept, ensure_ascii=False, sort_keys=True) if kept else None

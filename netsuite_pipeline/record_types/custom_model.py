@@ -10,22 +10,19 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from netsuite_pipeline.record_types.custom_names import (
+    name_fault,
+    table_fault,
+    type_name_fault,
+    usable_name,
+    usable_type_name,
+)
 from netsuite_pipeline.record_types.custom_yaml import CustomTypesError, Document
 
-# MySQL's limit on names; a derived column takes five characters more.
-_NAME_LENGTH = 59
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _COLUMN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _SHOWN = 60
 _MOST_DIGITS = 65
 _MOST_DECIMALS = 30
-# Column and table names that Oracle keeps for itself: NetSuite refuses a query that uses one as an alias.
-_WORDS = """access add all alter and any as asc between by char check cluster column comment connect create current date
-    decimal default delete desc distinct drop else exists file float for from grant group having identified in index
-    initial insert integer intersect into is level like lock long minus mode not null number of offline on online
-    option or order prior public raw rename resource row rowid rownum rows select session set share size smallint start
-    synonym sysdate table then to trigger uid union unique update user validate values varchar view where with"""
-_RESERVED = frozenset(_WORDS.split())
 
 
 class ColumnKind(StrEnum):
@@ -49,26 +46,32 @@ def _kind(value: Any) -> Any:
 
 
 def _name(value: str) -> str:
-    if _NAME.fullmatch(value) is None or len(value) > _NAME_LENGTH:
-        raise ValueError(
-            f"{value!r} cannot be a name; write at most {_NAME_LENGTH} lower-case letters, digits and underscores,"
-            " a letter first."
-        )
-    if value in _RESERVED:
-        raise ValueError(f"{value!r} is a word of SQL; write another name, e.g. '{value}_value'.")
+    if fault := name_fault(value):
+        raise ValueError(f"{fault}; write another name, e.g. {usable_name(_plain(value))!r}.")
     return value
 
 
-def usable_name(source: str) -> str:
-    """The name that NetSuite's column `source` can have in a table: its own in lower case, if that is allowed."""
-    name = source.lower()
-    name = name if name[0].isalpha() else f"c{name}"
-    return f"{name}_value" if name in _RESERVED else name[:_NAME_LENGTH]
+def _type_name(value: str) -> str:
+    if fault := type_name_fault(value):
+        name = usable_type_name(_plain(value))
+        raise ValueError(f"{fault}; write another name, e.g. {name!r}, with NetSuite's table as `source`.")
+    return value
+
+
+def _plain(value: str) -> str:
+    """The letters, digits and underscores of a name, as far as it has any."""
+    return re.sub(r"[^a-z0-9_]+", "_", value.lower()).strip("_") or "name"
 
 
 def _source(value: str) -> str:
     if _COLUMN.fullmatch(value) is None:
         raise ValueError(f"{value!r} cannot be a name of NetSuite's; write its script id, e.g. 'custentity_region'.")
+    return value
+
+
+def _table(value: str) -> str:
+    if fault := table_fault(value):
+        raise ValueError(f"{fault} and no table of NetSuite's; write the table's script id, e.g. 'customrecord_fleet'.")
     return value
 
 
@@ -79,8 +82,12 @@ def _id(value: int) -> int:
 
 
 Name = Annotated[str, AfterValidator(_name)]
+TypeName = Annotated[str, AfterValidator(_type_name)]
 SourceName = Annotated[str, AfterValidator(_source)]
-Id = Annotated[int, Field(strict=True), AfterValidator(_id)]
+SourceTable = Annotated[SourceName, AfterValidator(_table)]
+# Strict: neither true nor 64.0 is a size.
+Whole = Annotated[int, Field(strict=True)]
+Id = Annotated[Whole, AfterValidator(_id)]
 Kind = Annotated[ColumnKind, BeforeValidator(_kind)]
 
 
@@ -93,9 +100,9 @@ class ColumnSpec(_Strict):
 
     kind: Kind
     name: Name | None = Field(None, alias="as")
-    length: int | None = None
-    precision: int | None = None
-    scale: int | None = None
+    length: Whole | None = None
+    precision: Whole | None = None
+    scale: Whole | None = None
     references: str | None = None
     names: dict[str, str] | None = None
 
@@ -141,7 +148,7 @@ class ExtensionSpec(_Strict):
     not called as its table is.
     """
 
-    source: SourceName | None = None
+    source: SourceTable | None = None
     columns: dict[SourceName, ColumnSpec] = {}
     json_columns: tuple[SourceName, ...] = ()
 
@@ -159,7 +166,7 @@ class FileSpec(_Strict):
     """The whole file."""
 
     extend: dict[str, ExtensionSpec] = {}
-    types: dict[Name, TypeSpec] = {}
+    types: dict[TypeName, TypeSpec] = {}
 
 
 _EXPECTED: Mapping[str, str] = {
@@ -176,7 +183,7 @@ _EXPECTED: Mapping[str, str] = {
 def read_spec(document: Document) -> FileSpec:
     """The file's content, checked value by value; CustomTypesError for the first mistake from the top."""
     try:
-        return FileSpec.model_validate(document.data or {})
+        return FileSpec.model_validate({} if document.data is None else document.data)
     except ValidationError as error:
         found = [_explained(document, dict(mistake)) for mistake in error.errors(include_url=False)]
     raise min(found, key=lambda mistake: mistake[0])[1]
@@ -199,6 +206,8 @@ def _sentence(place: tuple[str | int, ...], mistake: Mapping[str, Any]) -> str:
     if kind == "value_error":
         return str(mistake["msg"]).removeprefix("Value error, ")
     given = repr(mistake["input"])
+    # As YAML has it.
+    given = given.lower() if given in {"True", "False"} else given
     given = given if len(given) <= _SHOWN else f"{given[:_SHOWN]}…"
     return f"{last!r} cannot be {given}; write {_EXPECTED.get(kind, 'another value')}."
 

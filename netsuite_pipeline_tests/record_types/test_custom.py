@@ -1,51 +1,19 @@
 """The user's YAML file: what it adds to the catalog, and one sentence with file and line for every mistake."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from netsuite_pipeline.record_types import CATALOG
-from netsuite_pipeline.record_types.batch import BatchRange
-from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.custom import OWN_TABLES, load_catalog
 from netsuite_pipeline.record_types.custom_yaml import CustomTypesError
-from netsuite_pipeline.record_types.model import Kind, RecordType
+from netsuite_pipeline.record_types.model import Kind
 from netsuite_pipeline.settings import Settings, SettingsError
-from netsuite_pipeline.transform.batch import Row
-from netsuite_pipeline.transform.rows import RowTransformer, columns_of
+from netsuite_pipeline_tests.record_types.yaml_files import CUSTOMER, FLEET, Chosen, Load, names
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "record_types.example.yaml"
-FLEET = "types:\n  fleet:\n    id: 5\n    table: cars\n    columns:\n      name: {kind: text, length: 9}\n"
-CUSTOMER = "extend:\n  customer:\n    columns:\n      "
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The one setting that a catalog needs."""
-
-    record_types_file: Path | None
-
-
-Load = Callable[[str], Catalog]
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Load:
-    """The catalog of a file with this text."""
-
-    def catalog(text: str) -> Catalog:
-        file = tmp_path / "types.yaml"
-        file.write_text(text)
-        return load_catalog(Chosen(file))
-
-    return catalog
-
-
-def names(record_type: RecordType) -> set[str]:
-    return {field.name for field in record_type.value_fields}
 
 
 def test_without_a_file_the_catalog_is_the_built_in_one() -> None:
@@ -90,33 +58,6 @@ def test_the_example_shows_every_kind_there_is() -> None:
     assert {field.kind for found in catalog for field in found.value_fields if field not in builtin} == set(Kind)
 
 
-def test_words_that_yaml_takes_for_something_else_stay_text(load: Load) -> None:
-    fleet = load(FLEET + "      state: {kind: enum, names: {N: No, 1: On, 2: 1:30}}\n").get("fleet")
-    transformed = RowTransformer(fleet).transform({"refid": "1", "state": "N"}, BatchRange(1, 9))
-    assert isinstance(transformed, Row)
-    assert dict(zip(columns_of(fleet), transformed.values, strict=True))["state_name"] == "No"
-
-
-def test_json_columns_keep_each_value_as_sent_sorted_and_without_nulls(load: Load) -> None:
-    fleet = load(FLEET + "    json_columns: [zeta, Alpha, never]\n").get("fleet")
-    assert columns_of(fleet) == ("refid", "external_id", "name", "custom_fields")
-    row = {"refid": "1", "name": "a", "zeta": "007", "alpha": "\N{GREEK SMALL LETTER BETA}\n"}
-    transformed = RowTransformer(fleet).transform(row, BatchRange(1, 9))
-    assert isinstance(transformed, Row)
-    assert transformed.values == (1, "1", "a", '{"alpha": "\N{GREEK SMALL LETTER BETA}\\n", "zeta": "007"}')
-    empty = RowTransformer(fleet).transform({"refid": "2"}, BatchRange(1, 9))
-    assert isinstance(empty, Row)
-    assert empty.values == (2, "2", None, None)
-
-
-def test_a_json_column_stays_as_it_is_while_the_account_lacks_a_part_of_it(load: Load) -> None:
-    fleet = load(FLEET + "    json_columns: [first, second]\n").get("fleet").without(["first"])
-    transformed = RowTransformer(fleet).transform({"refid": "1", "second": "2"}, BatchRange(1, 9))
-    assert isinstance(transformed, Row)
-    assert transformed.values == (1, "1", None)
-    assert fleet.absent == ("custom_fields", "first")
-
-
 CHARGE_TYPE = (
     "extend:\n  charge_type:\n    source: chargetype\n    columns:\n"
     "      applytocustomer: {kind: boolean}\n      isinactive: {kind: boolean}\n"
@@ -151,6 +92,8 @@ MISTAKES = [
     (CUSTOMER + "custentity_a: {kind: text}\n", 4, "a text needs a length; write length: 1 to 16000, or kind: long"),
     (CUSTOMER + "custentity_a: {kind: text, length: 0}\n", 4, "a text needs a length; write"),
     (CUSTOMER + "custentity_a: {kind: text, length: big}\n", 4, "'length' cannot be 'big'; write a whole number."),
+    (CUSTOMER + "custentity_a: {kind: text, length: true}\n", 4, "'length' cannot be true; write a whole number."),
+    (CUSTOMER + "custentity_a: {kind: text, length: 64.0}\n", 4, "'length' cannot be '64.0'; write a whole number."),
     (CUSTOMER + "custentity_a:\n        length: 5\n", 4, "'kind' is missing; write `kind: …` below this line."),
     (CUSTOMER + "custentity_a: {kind: decimal}\n", 4, "a decimal needs both sizes; write precision: 24 and scale: 8"),
     (CUSTOMER + "custentity_a: {kind: decimal, precision: 4, scale: 5}\n", 4, "these sizes do not go together; write"),
@@ -161,7 +104,27 @@ MISTAKES = [
     (CUSTOMER + "email: {kind: date}\n", 4, "'customer' has a column 'email' already; remove this one or give it an"),
     (CUSTOMER + "custbody_a: {kind: date}\n", 4, "'customer' has no custbody_ fields; write 'custbody_a' under oppor"),
     (CUSTOMER + "custentity-a: {kind: date}\n", 4, "'custentity-a' cannot be a name of NetSuite's; write its script"),
-    (CUSTOMER + "custentity_a: {kind: date, as: A}\n", 4, "'A' cannot be a name; write at most 59 lower-case letters"),
+    (CUSTOMER + "custentity_a: {kind: date, as: A}\n", 4, "'A' cannot be a name, which has lower-case letters, digi"),
+    (CUSTOMER + f"custentity_a: {{kind: date, as: {'a' * 60}}}\n", 4, f"'{'a' * 59}…' is too long for a name, with 60"),
+    (
+        CUSTOMER + "level: {kind: text, length: 5}\n",
+        4,
+        "'level' is a word of SQL; give this column another name, e.g. `as",
+    ),
+    (CUSTOMER + "_x: {kind: text, length: 5}\n", 4, "'_x' cannot be a name, which has lower-case letters, digits and"),
+    (
+        CUSTOMER + f"custentity_{'x' * 54}: {{kind: date}}\n",
+        4,
+        f"'custentity_{'x' * 53}…' is too long for a name, with 65 characters instead of at most 64; give this",
+    ),
+    (
+        CUSTOMER + f"custentity_{'x' * 51}: {{kind: reference}}\n",
+        4,
+        f"'custentity_{'x' * 51}_i…' is too long for a name, with 65 characters instead of at most 64; give this",
+    ),
+    ("extend:\n  charge_type:\n    source: select\n", 3, "'select' is a word of SQL and no table of NetSuite's; write"),
+    (FLEET + "    source: Order\n", 7, "'Order' is a word of SQL and no table of NetSuite's; write the table's script"),
+    (FLEET.replace("fleet", "order"), 2, "'order' is a word of SQL; write another name, e.g. 'custom_order', with Net"),
     (CUSTOMER + "custentity_a: {kind: date, as: order}\n", 4, "'order' is a word of SQL; write another name, e.g. 'o"),
     (
         CUSTOMER + "custentity_a: {kind: date, as: row_hash}\n",
@@ -180,7 +143,32 @@ MISTAKES = [
         3,
         "'json_columns' cannot be 'custentity_a'; write a list",
     ),
-    ("extend:\n  customer:\n    json_columns: [custentity_a, custentity_a]\n", 3, "'customer' has a column 'custent"),
+    (
+        "extend:\n  customer:\n    json_columns: [custentity_a, custentity_A]\n",
+        3,
+        "'customer' has a column 'custentity_a' already; remove 'custentity_A' from this list.",
+    ),
+    ("extend:\n  customer:\n    json_columns: [ID]\n", 3, "every table has deleted_at, external_id, imported_at, reco"),
+    (
+        "extend:\n  items:\n    json_columns: [custitem_a]\n  inventory_item:\n    json_columns: [custitem_b]\n",
+        5,
+        "'inventory_item' has json_columns already, on line 3; write all of them in one list.",
+    ),
+    (
+        CUSTOMER + "custentity_a: {kind: date, as: custom_fields}\n    json_columns: [custentity_b]\n",
+        5,
+        "'customer' has a column 'custom_fields' already; json_columns are kept under this name, so give the other",
+    ),
+    (
+        FLEET + "      custentity_a: {kind: date}\n    source: job\n    json_columns: [custbody_a]\n",
+        9,
+        "'fleet' has no",
+    ),
+    (
+        FLEET.replace("fleet", "customrecord_a") + "      custcol_a: {kind: date}\n",
+        7,
+        "'customrecord_a' has no custcol_",
+    ),
     (
         "extend:\n  inventory_item:\n    columns:\n      title: {kind: date}\n",
         4,
@@ -192,7 +180,10 @@ MISTAKES = [
     (FLEET.replace("cars", "customers"), 4, "the table 'customers' is taken; write another name, e.g. 'fleet'."),
     (FLEET.replace("cars", "batch_ledger"), 4, "the table 'batch_ledger' is taken; write another name, e.g. 'fleet'."),
     (FLEET.replace("fleet", "customer"), 2, "'customer' is a built-in record type; write its columns under `extend`."),
-    (FLEET.replace("fleet", "config"), 2, "'config' cannot name an asset of Dagster's; write another name, e.g. 'con"),
+    (FLEET.replace("fleet", "config"), 2, "'config' cannot name an asset of Dagster's; write another name, e.g. 'cus"),
+    (FLEET.replace("fleet", "plan_waves"), 2, "'plan_waves' cannot name a record type, because jobs of the pipeline"),
+    (FLEET.replace("fleet", "start_import"), 2, "'start_import' cannot name a record type, because jobs of the pipe"),
+    (FLEET.replace("fleet", "import_customer"), 2, "'import_customer' cannot name a record type, because jobs of the"),
     (FLEET.partition("    columns")[0], 2, "'fleet' has no columns; write them below `columns:`, each as"),
     (FLEET + "    modified: changed\n", 7, "'changed' is no datetime column of 'fleet'; write the name of one that is"),
     (
@@ -220,6 +211,7 @@ MISTAKES = [
     ("extend: &again\n  customer: *again\n", 1, "this contains itself; write it out."),
     ("extend:\n  customer: [\n", 3, "this is no YAML (expected the node content, but found '<stream end>'); check"),
     ("\0", 1, "this is no YAML; remove what is no printable text."),
+    ("false\n", 1, "'the file' cannot be false; write `name: value` lines, indented."),
     ("- customer\n", 1, "'the file' cannot be ['customer']; write `name: value` lines, indented."),
     ("extend:\n  ? [customer]\n  : {}\n", 2, "a name is expected here; write `name: value`."),
 ]
@@ -235,6 +227,18 @@ def test_a_mistake_is_one_sentence_with_file_line_and_what_to_write(
     assert said.startswith(f"{tmp_path / 'types.yaml'}, line {line}: {sentence}")
     assert said.endswith(".")
     assert "\n" not in said
+
+
+def test_tables_that_no_built_in_type_reads_may_have_any_custom_field(load: Load) -> None:
+    contact = load(
+        "types:\n  contact:\n    id: 6\n    table: contacts\n    columns:\n"
+        "      custentity_role: {kind: text, length: 64}\n      custentity_boss: {kind: reference}\n"
+    ).get("contact")
+    assert names(contact) == {"custentity_role", "custentity_boss_id"}
+
+
+def test_netsuites_table_of_files_can_be_read(load: Load) -> None:
+    assert load(FLEET + "    source: file\n").get("fleet").source.table == "file"
 
 
 def test_of_several_mistakes_the_first_from_the_top_is_told(load: Load) -> None:
