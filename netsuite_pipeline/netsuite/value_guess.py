@@ -26,20 +26,28 @@ class Guess:
 
 
 def guess_kind(values: Sequence[str], *, dates: bool = True) -> Guess:
-    """The narrowest kind that holds all of `values`, with room to spare. `dates`: whether they may be dates."""
+    """A kind that holds all of `values`, with room to spare. `dates`: whether they may be dates.
+
+    Digits are text: postal codes and order numbers are, and the first that has a letter would lose its row.
+    """
     if values and all(value in {"T", "F"} for value in values):
         return Guess(kind=ColumnKind.BOOLEAN)
-    if values and all(_INTEGER.fullmatch(value) for value in values):
-        return Guess(kind=ColumnKind.INTEGER)
-    if values and all(value and value != "-" and _DECIMAL.fullmatch(value) for value in values):
-        scale = max(len(match[1] or "") for value in values if (match := _DECIMAL.fullmatch(value)))
-        return exact(*(_MONEY if scale <= _MONEY[1] else _QUOTIENT))
     if values and dates and all(_DATE.fullmatch(value) for value in values):
         return Guess(kind=ColumnKind.DATE)
     longest = max((len(value) for value in values), default=0)
     # Twice what was seen, because only some rows were.
     length = next((length for length in _LENGTHS if 2 * longest <= length), None)
     return Guess(kind=ColumnKind.LONG_TEXT) if length is None else Guess(kind=ColumnKind.TEXT, length=length)
+
+
+def number_in(values: Sequence[str]) -> Guess | None:
+    """The kind of number that holds all of `values`; None if one of them is none."""
+    if values and all(_INTEGER.fullmatch(value) for value in values):
+        return Guess(kind=ColumnKind.INTEGER)
+    if values and all(value and value != "-" and _DECIMAL.fullmatch(value) for value in values):
+        scale = max(len(match[1] or "") for value in values if (match := _DECIMAL.fullmatch(value)))
+        return exact(*(_MONEY if scale <= _MONEY[1] else _QUOTIENT))
+    return None
 
 
 def exact(precision: int = _MONEY[0], scale: int = _MONEY[1]) -> Guess:

@@ -15,7 +15,7 @@ from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.catalog import Catalog, CatalogError
 from netsuite_pipeline.record_types.custom_fields import Addition, additions
 from netsuite_pipeline.record_types.custom_model import ExtensionSpec, FileSpec, TypeSpec, read_spec
-from netsuite_pipeline.record_types.custom_yaml import CustomTypesError, Document, Place, read_document
+from netsuite_pipeline.record_types.custom_yaml import CustomTypesError, Document, Place, parsed, read_document
 from netsuite_pipeline.record_types.model import SINGLE_KEY, Field, RecordType, Source
 
 # The pipeline's own tables beside the record types' (a test compares them with the warehouse).
@@ -51,7 +51,15 @@ def load_catalog(settings: CatalogSettings) -> Catalog:
 
 def extended_catalog(builtin: Catalog, file: Path) -> Catalog:
     """`builtin` with what `file` adds to it."""
-    document = read_document(file)
+    return _applied(builtin, read_document(file))
+
+
+def catalog_with(builtin: Catalog, text: str, file: Path) -> Catalog:
+    """`builtin` with what `text` adds to it, which is not in a `file` of that name yet."""
+    return _applied(builtin, parsed(text, file))
+
+
+def _applied(builtin: Catalog, document: Document) -> Catalog:
     return _Reading(builtin, document, read_spec(document)).catalog()
 
 
