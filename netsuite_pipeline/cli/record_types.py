@@ -5,7 +5,7 @@ Rendering only. What the warehouse knows is read in `type_state`, the score is m
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,14 +19,16 @@ from netsuite_pipeline.cli.graph import parents_of
 from netsuite_pipeline.cli.type_profile import Profile, profile_of
 from netsuite_pipeline.cli.type_state import Availability, Stored, TypeStates, plain, type_states
 from netsuite_pipeline.netsuite.draft_text import draft_text
+from netsuite_pipeline.netsuite.drafting import Draft
 from netsuite_pipeline.netsuite.drafting import draft as draft_declaration
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.record_types import CATALOG
-from netsuite_pipeline.record_types.catalog import Catalog
-from netsuite_pipeline.record_types.custom import load_catalog
+from netsuite_pipeline.record_types.catalog import Catalog, CatalogError
+from netsuite_pipeline.record_types.custom import catalog_with, load_catalog
 from netsuite_pipeline.record_types.model import Derived, Field, Kind, RecordType
 from netsuite_pipeline.settings import Settings, SettingsError
 from netsuite_pipeline.warehouse.missing_columns import MissingColumn
+from netsuite_pipeline.warehouse.tables import target_metadata
 
 record_types_app = typer.Typer(help="Look at what is imported, and draft declarations.", no_args_is_help=True)
 
@@ -112,7 +114,7 @@ def draft(
     catalog = load_catalog(settings)
     with pipeline.client(insist=True) as client:
         drafted = draft_declaration(client, name.lower(), catalog=catalog, builtin=CATALOG)
-    text = draft_text(drafted, account=settings.require_account())
+    text = _storable(drafted, catalog, account=settings.require_account())
     if output is None:
         # Not through rich, which would fold long lines.
         typer.echo(text, nl=False)
@@ -122,6 +124,17 @@ def draft(
     except OSError as error:
         raise SettingsError(f"{output} cannot be written: {error.strerror}.") from None
     results.print(f"Edit {output}, then: export RECORD_TYPES_FILE={output.resolve()}", markup=False, soft_wrap=True)
+
+
+def _storable(drafted: Draft, catalog: Catalog, *, account: str) -> str:
+    """The draft as YAML, with a note if MySQL cannot hold as many columns or as wide ones."""
+    text = draft_text(drafted, account=account)
+    try:
+        target_metadata(catalog_with(catalog if drafted.table is None else CATALOG, text, Path("draft")))
+    except CatalogError as error:
+        note = f"Not storable as it is, so remove columns or keep them together as json_columns: {error}"
+        return draft_text(replace(drafted, notes=(*drafted.notes, note)), account=account)
+    return text
 
 
 def _named(catalog: Catalog, name: str) -> list[RecordType]:

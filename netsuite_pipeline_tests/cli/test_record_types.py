@@ -11,9 +11,12 @@ from netsuite_pipeline.cli import console
 from netsuite_pipeline.cli.graph import levels
 from netsuite_pipeline.cli.type_profile import complexity, profile_of
 from netsuite_pipeline.cli.type_state import Stored
+from netsuite_pipeline.netsuite.drafting import Draft, DraftColumn
+from netsuite_pipeline.netsuite.value_guess import Guess
 from netsuite_pipeline.orchestration.location import build_definitions
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.custom import extended_catalog, load_catalog
+from netsuite_pipeline.record_types.custom_model import ColumnKind
 from netsuite_pipeline.record_types.declared.items import ITEM_TYPES
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
@@ -222,6 +225,24 @@ def test_a_draft_is_printed_that_loads(command: Command, monkeypatch: pytest.Mon
     assert again.errors.startswith(f"error: {file} exists already: ")
     assert file.read_text() == answer.output
     assert extended_catalog(CATALOG, file).get("customrecord_fleet").id == 217
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"), [(1100, "has 1101 columns; InnoDB takes 1012."), (300, "in the page and InnoDB has 8126")]
+)
+def test_a_draft_that_is_too_wide_for_mysql_says_so(
+    command: Command, monkeypatch: pytest.MonkeyPatch, columns: int, said: str
+) -> None:
+    kind = Guess(kind=ColumnKind.TEXT, length=300)
+    wide = tuple(
+        DraftColumn(source=f"custrecord_{number}", kind=kind, guessed=True, origin="") for number in range(columns)
+    )
+    drafted = Draft(name="customrecord_x", columns=wide, rows=1, notes=(), id=7, table="x")
+    monkeypatch.setattr("netsuite_pipeline.cli.record_types.draft_declaration", lambda *_, **__: drafted)
+    lines = command("record-types", "draft", "customrecord_x").output.splitlines()
+    (note,) = [line for line in lines if line.startswith("# Not storable as it is, so remove columns")]
+    assert said in note
+    assert sum("{kind: text" in line for line in lines) == columns
 
 
 def test_columns_that_are_added_later_are_migrated_and_filled(
