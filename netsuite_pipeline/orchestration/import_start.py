@@ -65,7 +65,12 @@ def start_import(
         store = WaveStore(engine)
         with pipeline.client(insist=insist) as client:
             store.create_job(
-                job_id, record_types=chosen, with_dependencies=dependencies, trigger=trigger, now=utc_now()
+                job_id,
+                record_types=chosen,
+                with_dependencies=dependencies,
+                trigger=trigger,
+                declarations=catalog.digest,
+                now=utc_now(),
             )
             return plan_job(
                 job_id=job_id,

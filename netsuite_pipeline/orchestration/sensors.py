@@ -60,7 +60,11 @@ def build_dispatcher_sensor(catalog: Catalog, import_jobs: Sequence[ImportJob]) 
             with pipeline.engine() as engine:
                 ensure_tables(engine, warehouse_metadata(catalog))
                 dispatcher = WaveDispatcher(
-                    instance=context.instance, store=WaveStore(engine), limits=limits, record_types=catalog.names
+                    instance=context.instance,
+                    store=WaveStore(engine),
+                    limits=limits,
+                    record_types=catalog.names,
+                    declarations=catalog.digest,
                 )
                 answers = list(dispatcher.tick())
         except EXPECTED as error:

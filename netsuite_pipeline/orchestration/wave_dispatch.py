@@ -21,15 +21,21 @@ from netsuite_pipeline.orchestration.tags import (
     import_job_name,
 )
 from netsuite_pipeline.record_types.failure import FailureCategory
-from netsuite_pipeline.waves.coordinator import decide
+from netsuite_pipeline.waves.coordinator import JobState, decide
 from netsuite_pipeline.waves.dispatch_store import InFlight
 from netsuite_pipeline.waves.failure_policy import retry_at
 from netsuite_pipeline.waves.limits import Limits
-from netsuite_pipeline.waves.model import Dispatch, Job, JobStatus, utc_now
+from netsuite_pipeline.waves.model import BatchStatus, Dispatch, Job, JobStatus, utc_now
 from netsuite_pipeline.waves.store import WaveStore
 
 # Nobody plans that long: 24 record types, with every retry used up, take less.
 _PLANNING_SECONDS = 7200.0
+
+# The runs would import with the daemon's declarations, and a column that only the command knows would be left empty.
+_DECLARED_OTHERWISE = (
+    "The daemon knows other declarations of record types than whoever started this import: restart the daemon and the"
+    " web server with the same RECORD_TYPES_FILE and the same version, and start the import again."
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -38,9 +44,19 @@ class WaveDispatcher:
     """Carries planned imports out, a tick at a time."""
 
     def __init__(
-        self, *, instance: dg.DagsterInstance, store: WaveStore, limits: Limits, record_types: Collection[str]
+        self,
+        *,
+        instance: dg.DagsterInstance,
+        store: WaveStore,
+        limits: Limits,
+        record_types: Collection[str],
+        declarations: str | None = None,
     ) -> None:
-        """`record_types` are those that have an import job; Dagster refuses a whole tick that asks for another."""
+        """`record_types` are those that have an import job; Dagster refuses a whole tick that asks for another.
+
+        A job that was planned with other `declarations` (`Catalog.digest`) is not begun.
+        """
+        self._declarations = declarations
         self._instance = instance
         self._record_types = record_types
         self._store = store
@@ -73,7 +89,11 @@ class WaveDispatcher:
         if job.status is JobStatus.PLANNING and self._is_planner_gone(job, now):
             self._store.fail_job(job.job_id, "Planning was interrupted; start the import again.", now=now)
         again = self._supervise(job.job_id)
-        decision = decide(self._store.load_state(job.job_id, now=now), self._limits)
+        state = self._store.load_state(job.job_id, now=now)
+        if self._is_declared_otherwise(job) and not _is_begun(state):
+            self._store.fail_job(job.job_id, _DECLARED_OTHERWISE, now=now)
+            return [], _DECLARED_OTHERWISE
+        decision = decide(state, self._limits)
         self._store.update_waves(job.job_id, decision.wave_changes, now=now)
         claimed = [
             dispatch
@@ -85,6 +105,10 @@ class WaveDispatcher:
             self._store.finish_job(job.job_id, status=decision.end.status, reason=decision.end.reason, now=now)
         wanted = [dispatch for dispatch in (*again, *claimed) if dispatch.record_type in self._record_types]
         return [_run_request(dispatch) for dispatch in wanted], decision.waiting_for
+
+    def _is_declared_otherwise(self, job: Job) -> bool:
+        known = (job.declarations, self._declarations)
+        return job.status is JobStatus.RUNNING and None not in known and known[0] != known[1]
 
     def _is_planner_gone(self, job: Job, now: dt.datetime) -> bool:
         """Whether nobody will finish the plan. A planning run that died is tried again by Dagster, a command is not."""
@@ -106,7 +130,7 @@ class WaveDispatcher:
         undelivered = []
         for held in self._store.in_flight(job_id):
             if held.dispatch.record_type not in self._record_types:
-                reason = f"there is no record type {held.dispatch.record_type} any more"
+                reason = f"the daemon does not know record type {held.dispatch.record_type} any more"
                 self._store.release(held, reason=reason, retry_at=None, now=utc_now())
                 continue
             run = self._run_of(held)
@@ -142,6 +166,10 @@ class WaveDispatcher:
             now=now,
         )
         self._store.release(held, reason=reason, retry_at=again, now=now)
+
+
+def _is_begun(state: JobState) -> bool:
+    return any(batch.status is not BatchStatus.PENDING for wave in state.waves for batch in wave.batches)
 
 
 def _run_request(dispatch: Dispatch) -> dg.RunRequest:

@@ -7,6 +7,7 @@ themselves are in `declared`.
 import re
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
+from hashlib import blake2b
 
 from netsuite_pipeline.record_types.model import Derived, Field, RecordType
 
@@ -49,6 +50,16 @@ class Catalog:
     def names(self) -> tuple[str, ...]:
         """All names, dependencies before dependents."""
         return tuple(record_type.name for record_type in self._ordered)
+
+    @property
+    def digest(self) -> str:
+        """32 characters that differ when anything that is imported is declared otherwise."""
+        declared = [
+            (known.name, known.id, known.table, known.source, known.depends_on, known.source_fields, known.value_fields)
+            for known in self
+        ]
+        says = [rule.says for known in self for rule in known.rules if isinstance(rule, Derived)]
+        return blake2b(repr((declared, says)).encode(), digest_size=16).hexdigest()
 
     def get(self, name: str) -> RecordType:
         """The record type called `name`; CatalogError naming the known ones otherwise."""

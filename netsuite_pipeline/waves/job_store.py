@@ -53,6 +53,7 @@ class JobStore:
         with_dependencies: bool,
         trigger: str,
         now: dt.datetime,
+        declarations: str | None = None,
     ) -> bool:
         """Notes that an import was asked for. False, and nothing changes, if the job exists already."""
         values = {
@@ -62,6 +63,7 @@ class JobStore:
             "with_dependencies": with_dependencies,
             "trigger": trigger,
             "created_at": now,
+            "declarations": declarations,
         }
         try:
             self._transactions.run(lambda connection: connection.execute(insert(import_jobs).values(values)))

@@ -108,8 +108,8 @@ def check_job_id(job_id: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One import. `record_types` are those asked for; with dependencies, more may be planned. Times are
-    naive UTC.
+    """One import. `record_types` are those asked for; with dependencies, more may be planned. `declarations` is the
+    digest of the catalog that it was planned with. Times are naive UTC.
     """
 
     job_id: str
@@ -118,6 +118,7 @@ class Job:
     with_dependencies: bool
     trigger: str
     created_at: dt.datetime
+    declarations: str | None = None
     planned_at: dt.datetime | None = None
     finished_at: dt.datetime | None = None
     failure_reason: str | None = None

@@ -29,6 +29,7 @@ def job_of(row: Row[Any]) -> Job:
         with_dependencies=row.with_dependencies,
         trigger=row.trigger,
         created_at=row.created_at,
+        declarations=row.declarations,
         planned_at=row.planned_at,
         finished_at=row.finished_at,
         failure_reason=row.failure_reason,

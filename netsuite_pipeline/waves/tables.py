@@ -71,6 +71,7 @@ import_jobs = Table(
     # A reserved word on MySQL, hence always quoted.
     Column("trigger", String(64), nullable=False, quote=True),
     Column("created_at", _MOMENT, nullable=False),
+    Column("declarations", String(32)),
     Column("planned_at", _MOMENT),
     Column("finished_at", _MOMENT),
     Column("failure_reason", Text),

@@ -55,7 +55,9 @@ def job_id(limits: Limits, definitions: dg.Definitions, instance: dg.DagsterInst
 
 @pytest.fixture
 def dispatcher(instance: dg.DagsterInstance, store: WaveStore, limits: Limits) -> WaveDispatcher:
-    return WaveDispatcher(instance=instance, store=store, limits=limits, record_types=CATALOG.names)
+    return WaveDispatcher(
+        instance=instance, store=store, limits=limits, record_types=CATALOG.names, declarations=CATALOG.digest
+    )
 
 
 @pytest.fixture
@@ -326,6 +328,30 @@ def test_a_record_type_that_is_gone_fails_its_batches_and_no_tick(
     job = store.job(job_id)
     assert job.status is JobStatus.FAILED
     assert "batches failed" in str(job.failure_reason)
+
+
+def test_an_import_that_was_planned_with_other_declarations_is_not_begun(
+    instance: dg.DagsterInstance, store: WaveStore, limits: Limits, job_id: str
+) -> None:
+    older = WaveDispatcher(
+        instance=instance, store=store, limits=limits, record_types=CATALOG.names, declarations="of an older file"
+    )
+    (answer,) = older.tick()
+    assert isinstance(answer, dg.SkipReason)
+    job = store.job(job_id)
+    assert job.status is JobStatus.FAILED
+    assert "restart the daemon and the web server with the same RECORD_TYPES_FILE" in str(job.failure_reason)
+
+
+def test_an_import_that_is_under_way_goes_on_after_a_change_of_declarations(
+    tick: Tick, instance: dg.DagsterInstance, store: WaveStore, limits: Limits, job_id: str
+) -> None:
+    assert tick()
+    newer = WaveDispatcher(
+        instance=instance, store=store, limits=limits, record_types=CATALOG.names, declarations="of a newer file"
+    )
+    list(newer.tick())
+    assert store.job(job_id).status is JobStatus.RUNNING
 
 
 @pytest.mark.parametrize(("created", "beat"), [(7201, None), (60, 31)])
