@@ -4,7 +4,7 @@ An asset returns what is to be imported; the IO manager drives the import and re
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dagster as dg
 
@@ -22,6 +22,7 @@ from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.batch import FailedBatch
 from netsuite_pipeline.warehouse.errors import WarehouseError
+from netsuite_pipeline.warehouse.migration.changes_table import edition_of
 from netsuite_pipeline.warehouse.missing_columns import ColumnMemory, account_of
 
 
@@ -92,12 +93,13 @@ class _Fetch:
             memory = ColumnMemory(engine, account=account_of(settings), record_type=self.record_type)
             try:
                 view = view_of_account(self.record_type, memory=memory, queries=client, claimant=self.run_id)
+                record_type = replace(view.record_type, edition=edition_of(engine, view.record_type.table))
             except (NetSuiteError, WarehouseError) as error:
                 yield from self._failed(ranges, error)
                 return
             if view.warning:
                 self.warn(view.warning)
-            yield from stream_batches(view.queries, view.record_type, ranges, workers=client.concurrency)
+            yield from stream_batches(view.queries, record_type, ranges, workers=client.concurrency)
 
     def _failed(self, ranges: Sequence[BatchRange], error: NetSuiteError | WarehouseError) -> Iterator[FailedBatch]:
         for batch in ranges:

@@ -206,7 +206,8 @@ class RecordType:
     `id` is the record type id of the coordination tables. `key` is the natural key; its first column is the
     one whose ranges are batches (for lines: the transaction). `fields` are the other columns of NetSuite's;
     `rules` see the typed row, add columns and reject. `absent` names the columns of the target table that this
-    account cannot fill (see `without`).
+    account cannot fill (see `without`). `edition` grows whenever columns are added to the target table: what is stored
+    then is not what a row of it would hold now, though it came from the same values.
     """
 
     name: str
@@ -218,6 +219,7 @@ class RecordType:
     key: tuple[Field, ...] = field(default=SINGLE_KEY)
     rules: tuple[Rule, ...] = ()
     absent: tuple[str, ...] = ()
+    edition: int = 0
 
     @property
     def batch_field(self) -> Field:

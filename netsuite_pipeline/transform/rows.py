@@ -36,8 +36,9 @@ class RowTransformer:
         self._names = tuple(field.name for field in record_type.source_fields)
         # NetSuite adds `links` to every row; it is no column.
         self._known = frozenset(field.name for field in record_type.source_fields) | {"links"}
-        # What a row's values are of: without one column a row may have the values that it has without another.
-        self._absent = _digest(repr(record_type.absent).encode()) if record_type.absent else b""
+        # What a row's values are of: in one column less, or under another name, equal values are another row.
+        columns = (columns_of(record_type), record_type.absent, record_type.edition)
+        self._salt = _digest(repr(columns).encode())
 
     def transform(self, row: Mapping[str, Any], within: BatchRange) -> Row | Rejection:
         """The typed row, or why it cannot be loaded. An absent or null key of `row` is NULL.
@@ -55,7 +56,7 @@ class RowTransformer:
             values = (*key, ":".join(map(str, key)), *self._values(key, row))
         except _RowError as error:
             return error.rejection(sent, key=key)
-        return Row(key, values, hash_values(values, absent=self._absent))
+        return Row(key, values, hash_values(values, salt=self._salt))
 
     def _check(self, key: tuple[int, ...], row: Mapping[str, Any], within: BatchRange) -> None:
         if key[0] not in within:
@@ -91,13 +92,13 @@ class RowTransformer:
         return converted
 
 
-def hash_values(values: tuple[Any, ...], *, absent: bytes = b"") -> bytes:
-    """16 bytes that differ whenever a value differs, or `absent`, which stands for the columns that the account lacks.
+def hash_values(values: tuple[Any, ...], *, salt: bytes = b"") -> bytes:
+    """16 bytes that differ whenever a value differs, or `salt` (at most 16 bytes), which stands for the columns.
 
     Values are separated by a byte that UTF-8 text cannot contain, and typed, so that '1' and 1 or None and ''
     never collide. Decimals are compared by value: 1.50 and 1.5 are the same money.
     """
-    return _digest(b"\xff".join(map(_hashable, values)), salt=absent)
+    return _digest(b"\xff".join(map(_hashable, values)), salt=salt)
 
 
 def _digest(data: bytes, *, salt: bytes = b"") -> bytes:

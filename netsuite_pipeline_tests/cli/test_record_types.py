@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from netsuite_pipeline.cli import console
 from netsuite_pipeline.cli.graph import levels
@@ -20,6 +22,7 @@ from netsuite_pipeline.record_types.custom_model import ColumnKind
 from netsuite_pipeline.record_types.declared.items import ITEM_TYPES
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
+from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline_tests.cli.conftest import Command, note_missing
 from netsuite_pipeline_tests.fleet import fleet_account
 from netsuite_pipeline_tests.orchestration.runs import batches, plan, run_batches
@@ -262,6 +265,49 @@ def test_columns_that_are_added_later_are_migrated_and_filled(
     empty = " ".join(profile["advice"])
     assert "are NULL in all of" in empty
     assert "custentity_region" not in empty
+
+
+@pytest.mark.parametrize("lost", ["downgraded", "dropped by hand", "renamed in the file"])
+def test_a_column_that_comes_again_is_filled_again(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lost: str
+) -> None:
+    declaration = "extend:\n  customer:\n    columns:\n      custentity_region: {kind: text, length: 64, as: %s}\n"
+    file = tmp_path / "types.yaml"
+    monkeypatch.setenv("RECORD_TYPES_FILE", str(file))
+    name = "region"
+    with fleet_account(monkeypatch) as account, dg.DagsterInstance.ephemeral() as instance:
+        monkeypatch.setenv("NETSUITE_BASE_URL", account.base_url)
+        file.write_text("extend: {}\n")
+        _import_customers(instance)
+        file.write_text(declaration % name)
+        assert command("db", "upgrade").exit_code == 0
+        _import_customers(instance)
+        filled = _filled(name)
+        assert filled > 10
+        if lost == "downgraded":
+            assert command("db", "downgrade", "--yes").exit_code == 0
+        elif lost == "dropped by hand":
+            _run("ALTER TABLE customers DROP COLUMN region")
+        else:
+            name = "area"
+            file.write_text(declaration % name)
+        assert command("db", "upgrade").exit_code == 0
+        assert _filled(name) == 0
+        _import_customers(instance)
+    assert _filled(name) == filled
+
+
+def _filled(column: str) -> int:
+    return int(_run(f"SELECT COUNT({column}) FROM customers").scalar_one())
+
+
+def _run(statement: str) -> sa.CursorResult[Any]:
+    engine = connect(Settings.load().warehouse_url.get_secret_value())
+    with engine.begin() as connection:
+        result = connection.execute(sa.text(statement))
+        frozen = result.freeze()() if result.returns_rows else result
+    engine.dispose()
+    return frozen
 
 
 def _import_customers(instance: dg.DagsterInstance) -> None:

@@ -66,3 +66,16 @@ def test_what_is_made_of_several_columns_is_not_made_of_the_rest():
 def test_a_column_that_is_asked_for_and_not_stored_is_in_no_row():
     unstored = replace(PAIR, fields=(replace(integer("left"), stored=False), integer("right")))
     assert row_of({"refid": "7", "left": "1", "right": "2"}, unstored).values == (7, "7", 2)
+
+
+def test_equal_values_of_renamed_columns_and_of_another_edition_are_another_row():
+    source = {"refid": "7", "left": "1", "right": "2"}
+    renamed = replace(PAIR, fields=(integer("west", "left"), integer("right")))
+    rows = [
+        row_of(source, PAIR),
+        row_of({"refid": "7", "west": "1", "right": "2"}, renamed),
+        row_of(source, replace(PAIR, edition=1)),
+        row_of(source, replace(PAIR, edition=2)),
+    ]
+    assert len({row.values for row in rows}) == 1
+    assert len({row.hash for row in rows}) == 4

@@ -241,7 +241,7 @@ def test_the_account_is_named_by_its_id_or_its_host_or_both() -> None:
 def reduced_row(record_type: RecordType, *key: int, **values: Any) -> Row:
     """As `row`, hashed as the transformer does for an account that lacks columns."""
     found = row(record_type, *key, **values)
-    return Row(found.key, found.values, hash_values(found.values, absent=b"lacking" * bool(record_type.absent)))
+    return Row(found.key, found.values, hash_values(found.values, salt=b"lacking" * bool(record_type.absent)))
 
 
 FULL = {"name": "a", "group": "b", "amount": Decimal(5), "isinactive": True}

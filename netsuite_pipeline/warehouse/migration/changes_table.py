@@ -6,10 +6,15 @@ It stands apart from what reads and writes it (`change_log`), which imports Alem
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
+from netsuite_pipeline.warehouse.engine import read_connection
+from netsuite_pipeline.warehouse.errors import warehouse_error
 from netsuite_pipeline.warehouse.tables import LONG_TEXT, MOMENT
 
 SCHEMA_CHANGES = "schema_changes"
+# What `difference.Action` calls it.
+ADDED_COLUMN = "add_column"
 
 _OPTIONS: dict[str, Any] = {
     "mysql_engine": "InnoDB",
@@ -44,3 +49,16 @@ def change_tables(metadata: sa.MetaData) -> sa.MetaData:
     """Adds `schema_changes` to the metadata and returns it."""
     sa.Table(SCHEMA_CHANGES, metadata, *_columns(), **_OPTIONS)
     return metadata
+
+
+def edition_of(engine: sa.Engine, table: str) -> int:
+    """The number of the last change that added a column to the table, 0 if none ever did; see `RecordType.edition`.
+
+    The column was empty then, in rows that are unchanged by their hash otherwise. WarehouseError.
+    """
+    added = sa.and_(CHANGES.c.table_name == table, CHANGES.c.action == ADDED_COLUMN, CHANGES.c.applied_at.is_not(None))
+    try:
+        with read_connection(engine) as connection:
+            return connection.execute(sa.select(sa.func.max(CHANGES.c.id)).where(added)).scalar_one() or 0
+    except DBAPIError as error:
+        raise warehouse_error(error, doing=f"Reading the changes of table {table}") from None

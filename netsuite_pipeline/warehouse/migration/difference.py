@@ -5,12 +5,14 @@ from enum import StrEnum
 
 from alembic.operations.ops import MigrateOperation
 
+from netsuite_pipeline.warehouse.migration.changes_table import ADDED_COLUMN
+
 
 class Action(StrEnum):
     """What a step does; the name under which it is recorded."""
 
     CREATE_TABLE = "create_table"
-    ADD_COLUMN = "add_column"
+    ADD_COLUMN = ADDED_COLUMN
     CREATE_INDEX = "create_index"
     WIDEN_COLUMN = "widen_column"
     # Never done here: a person has to.
