@@ -47,5 +47,8 @@ class RefusedLogins:
                 connection.execute(self._table.delete().where(mine))
                 if not accepted:
                     connection.execute(self._table.insert().values(credentials=self._digest, refused_at=utc_now()))
-        except (DBAPIError, WarehouseError):
-            _LOGGER.warning("It could not be noted whether NetSuite accepts the login.", exc_info=True)
+        except (DBAPIError, WarehouseError) as error:
+            # A warehouse without tables, before the first import, has nothing that an accepted login could mend.
+            if not accepted:
+                known = error if isinstance(error, WarehouseError) else warehouse_error(error, doing="Writing it down")
+                _LOGGER.warning("It could not be noted that NetSuite refused the login: %s", known)

@@ -215,6 +215,11 @@ def test_the_code_location_stops_with_it_too(monkeypatch: pytest.MonkeyPatch, tm
         runpy.run_module("netsuite_pipeline.definitions")
 
 
+def test_a_draft_needs_no_warehouse_and_complains_of_none(command: Command, caplog: pytest.LogCaptureFixture) -> None:
+    assert command("record-types", "draft", "customer").exit_code == 0
+    assert caplog.messages == []
+
+
 def test_a_draft_is_printed_that_loads(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with fleet_account(monkeypatch) as account:
         monkeypatch.setenv("NETSUITE_BASE_URL", account.base_url)
