@@ -7,6 +7,7 @@ from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
+from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline.waves.coordinator import decide
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import utc_now
@@ -48,6 +49,18 @@ def test_status_shows_the_latest_import_or_the_one_named(command: Command) -> No
     named = command("waves", "status", jobs[0])
     assert f"Import {jobs[0]}: running" in named.output
     assert "price_level" in named.output
+
+
+def test_status_is_shown_while_a_table_is_not_as_declared(command: Command) -> None:
+    command("import", "start", "--types", "subsidiary")
+    engine = connect(Settings.load().warehouse_url.get_secret_value())
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE subsidiaries DROP COLUMN legalname")
+    engine.dispose()
+    assert "db upgrade" in command("import", "start", "--types", "subsidiary").errors
+    answer = command("waves", "status")
+    assert (answer.exit_code, answer.errors) == (0, "")
+    assert "subsidiary" in answer.output
 
 
 def test_status_names_unavailable_types_and_failed_batches_with_their_reasons(
