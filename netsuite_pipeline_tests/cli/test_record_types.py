@@ -24,7 +24,6 @@ from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline_tests.cli.conftest import Command, note_missing
-from netsuite_pipeline_tests.fleet import fleet_account
 from netsuite_pipeline_tests.orchestration.runs import batches, plan, run_batches
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "record_types.example.yaml"
@@ -221,13 +220,11 @@ def test_a_draft_needs_no_warehouse_and_complains_of_none(command: Command, capl
 
 
 def test_a_draft_is_printed_that_loads(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with fleet_account(monkeypatch) as account:
-        monkeypatch.setenv("NETSUITE_BASE_URL", account.base_url)
-        monkeypatch.setenv("COLUMNS", "80")
-        answer = command("record-types", "draft", "customrecord_fleet")
-        file = tmp_path / "types.yaml"
-        written = command("record-types", "draft", "customrecord_fleet", "--output", str(file))
-        again = command("record-types", "draft", "customrecord_fleet", "--output", str(file))
+    monkeypatch.setenv("COLUMNS", "80")
+    answer = command("record-types", "draft", "customrecord_fleet")
+    file = tmp_path / "types.yaml"
+    written = command("record-types", "draft", "customrecord_fleet", "--output", str(file))
+    again = command("record-types", "draft", "customrecord_fleet", "--output", str(file))
     assert (answer.exit_code, answer.errors) == (written.exit_code, written.errors) == (0, "")
     assert written.output == f"Edit {file}, then: export RECORD_TYPES_FILE={file}\n"
     assert again.errors.startswith(f"error: {file} exists already: ")
@@ -256,8 +253,7 @@ def test_a_draft_that_is_too_wide_for_mysql_says_so(
 def test_columns_that_are_added_later_are_migrated_and_filled(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with fleet_account(monkeypatch) as account, dg.DagsterInstance.ephemeral() as instance:
-        monkeypatch.setenv("NETSUITE_BASE_URL", account.base_url)
+    with dg.DagsterInstance.ephemeral() as instance:
         _import_customers(instance)
         monkeypatch.setenv("RECORD_TYPES_FILE", str(EXAMPLE))
         checked = command("db", "check")

@@ -12,14 +12,35 @@ from netsuite_pipeline.netsuite.errors import RecordTypeUnavailable
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.custom import extended_catalog
 from netsuite_pipeline.record_types.custom_model import ColumnKind
+from netsuite_pipeline.sandbox.dataset import Dataset
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
-from netsuite_pipeline_tests.fleet import CARS, fleet_account
+
+CARS = 20
+# Script id -> NetSuite's name of the type; both spellings are seen.
+LISTED = {
+    "CUSTENTITY_REGION": "Free-Form Text",
+    "custentity_account_manager": "List/Record",
+    "custentity_credit_score": "Decimal Number",
+    "custentity_note": "CLOBTEXT",
+    "custentity_of_another_role": "Free-Form Text",
+    "custrecord_fleet_driver": "SELECT",
+    "custrecord_fleet_unused": "Text Area",
+    "custrecord_ships_captain": "SELECT",
+}
 
 
 @pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxServer]:
-    with fleet_account(monkeypatch) as server:
+def account() -> Iterator[SandboxServer]:
+    """An account whose role sees some of its custom fields in NetSuite's list, and others that are not its own."""
+    dataset = Dataset.generated(records=300, seed=13)
+    dataset.connection().execute("DELETE FROM customfield")
+    rows = [
+        {"internalid": number, "scriptid": script_id, "name": script_id.title(), "fieldvaluetype": kind}
+        for number, (script_id, kind) in enumerate(LISTED.items())
+    ]
+    dataset.put("customfield", rows)
+    with SandboxServer(dataset=dataset) as server:
         yield server
 
 
@@ -80,6 +101,7 @@ def test_a_built_in_type_is_drafted_with_its_custom_columns_alone(client: NetSui
     assert {column.source: (column.kind.kind, column.guessed) for column in found.columns} == {
         "custentity_account_manager": (ColumnKind.REFERENCE, False),
         "custentity_credit_score": (ColumnKind.DECIMAL, False),
+        "custentity_is_key_account": (ColumnKind.BOOLEAN, True),
         "custentity_legacy_code": (ColumnKind.TEXT, True),
         "custentity_note": (ColumnKind.LONG_TEXT, False),
         "custentity_region": (ColumnKind.TEXT, False),
@@ -101,9 +123,9 @@ def test_a_draft_loads_without_a_change(client: NetSuiteClient, tmp_path: Path, 
 
 def test_what_is_guessed_is_marked(client: NetSuiteClient) -> None:
     lines = draft_text(drafted(client, "customrecord_fleet"), account="1234567").splitlines()
-    assert lines[0] == "# Drafted from account 1234567: customrecord_fleet, of which 120 rows were looked at."
+    assert lines[0] == "# Drafted from account 1234567: customrecord_fleet, of which 20 rows were looked at."
     assert (
-        "      custrecord_fleet_doors: {kind: text, length: 32}  # guessed from 120 values, all numbers: kind: integer"
+        "      custrecord_fleet_doors: {kind: text, length: 32}  # guessed from 20 values, all numbers: kind: integer"
         " if it can hold nothing else"
     ) in lines
     assert any("all numbers: kind: decimal, precision: 24, scale: 8 if" in line for line in lines)

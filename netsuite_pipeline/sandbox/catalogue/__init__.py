@@ -1,13 +1,15 @@
 """Which tables and typed columns the sandbox serves: data and its lookup types, nothing else.
 
 Names are those that public sources name for SuiteQL (Fivetran's NetSuite2 seeds, the futuri, hotglue, lumapps
-and omniboost clients, CData's and Oracle's pages). A table lists far more columns than are ever filled.
+and omniboost clients, CData's and Oracle's pages), and custom ones. A table lists far more columns than are ever
+filled.
 """
 
 from collections.abc import Mapping
 
 from netsuite_pipeline.sandbox.catalogue.addresses import ADDRESSES, TRACKING_NUMBERS
 from netsuite_pipeline.sandbox.catalogue.billing import CHARGE, CHARGE_TYPE
+from netsuite_pipeline.sandbox.catalogue.custom import CUSTOM_TABLES, with_custom_fields
 from netsuite_pipeline.sandbox.catalogue.entities import ENTITIES
 from netsuite_pipeline.sandbox.catalogue.items import ITEM
 from netsuite_pipeline.sandbox.catalogue.model import Column, Kind, Table
@@ -17,7 +19,7 @@ from netsuite_pipeline.sandbox.catalogue.transactions import TRANSACTION, TRANSA
 __all__ = ["TABLES", "Column", "Kind", "Table"]
 
 TABLES: Mapping[str, Table] = {
-    table.name: table
+    table.name: with_custom_fields(table)
     for table in (
         SUBSIDIARY,
         LOCATION,
@@ -31,5 +33,6 @@ TABLES: Mapping[str, Table] = {
         *ADDRESSES,
         *TRACKING_NUMBERS,
         *CODE_LISTS,
+        *CUSTOM_TABLES,
     )
 }

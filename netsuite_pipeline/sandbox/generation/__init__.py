@@ -11,6 +11,7 @@ from pathlib import Path
 from netsuite_pipeline.sandbox.generation.addresses import address_tables
 from netsuite_pipeline.sandbox.generation.charges import charge_table
 from netsuite_pipeline.sandbox.generation.code_lists import code_lists
+from netsuite_pipeline.sandbox.generation.custom import custom_tables, with_custom_columns
 from netsuite_pipeline.sandbox.generation.customers import customer_table
 from netsuite_pipeline.sandbox.generation.documents import plan_documents
 from netsuite_pipeline.sandbox.generation.employees import employee_table
@@ -32,7 +33,10 @@ def company(sizes: Sizes, seed: int) -> Iterator[Rows]:
     """Every table of one company. A table's rows have to be taken before the next table is asked for."""
     world = World.populated(sizes, seed)
     yield from code_lists()
-    yield from map(with_rare_columns, _records(sizes, seed, world))
+    for rows in _records(sizes, seed, world):
+        # Custom columns first: those that rows have already are not rare.
+        yield with_rare_columns(with_custom_columns(rows, seed, world))
+    yield from custom_tables(sizes, seed, world)
 
 
 def edition() -> str:

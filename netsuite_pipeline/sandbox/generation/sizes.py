@@ -18,6 +18,8 @@ _SHARES = {
     # Types that nobody imports: journals, payments, purchase orders and the like.
     "other_transactions": 0.01,
 }
+# Cars are of a custom type, so they are no part of the total; the smallest account has some to look at.
+_CARS_SHARE, _FEWEST_CARS = 0.01, 20
 # Lists of a company's own structure stop growing early.
 _SMALL_ACCOUNT = 1000
 
@@ -40,6 +42,7 @@ class Sizes:
     invoices: int
     fulfillments: int
     other_transactions: int
+    cars: int
 
     @classmethod
     def of(cls, records: int, *, customers: int | None = None) -> "Sizes":
@@ -57,5 +60,6 @@ class Sizes:
             subsidiaries=present * (3 if small else 9),
             locations=present * (4 if small else 14),
             price_levels=present * (4 if small else 7),
+            cars=present * max(round(records * _CARS_SHARE), _FEWEST_CARS),
             **counts,
         )
