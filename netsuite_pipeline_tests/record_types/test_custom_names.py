@@ -24,7 +24,7 @@ from netsuite_pipeline.settings import Settings
 TAKEN_BY_JOBS = [START_IMPORT_OP, START_IMPORT, import_job_name("customer")]
 
 
-@pytest.mark.parametrize("name", [*DISALLOWED_NAMES, *keyword.kwlist, *TAKEN_BY_JOBS])
+@pytest.mark.parametrize("name", sorted({*DISALLOWED_NAMES, *keyword.kwlist, *TAKEN_BY_JOBS}))
 def test_names_that_dagster_or_our_jobs_have_are_no_types(name: str) -> None:
     assert type_name_fault(name) is not None
     assert type_name_fault(usable_type_name(name.lower())) is None
