@@ -99,6 +99,6 @@ def test_there_may_be_nothing_to_undo(command: Command, engine: sa.Engine) -> No
 
 def test_an_import_that_lacks_a_column_names_the_command_that_adds_it(command: Command, engine: sa.Engine) -> None:
     _change(engine, "ALTER TABLE subsidiaries DROP COLUMN external_id")
-    answer = command("waves", "status")
+    answer = command("import", "start", "--types", "subsidiary")
     assert answer.exit_code == 1
     assert "run `netsuite-pipeline db upgrade`, which adds them" in answer.errors

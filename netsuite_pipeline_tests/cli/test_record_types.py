@@ -276,8 +276,7 @@ def test_a_column_that_comes_again_is_filled_again(
     file = tmp_path / "types.yaml"
     monkeypatch.setenv("RECORD_TYPES_FILE", str(file))
     name = "region"
-    with fleet_account(monkeypatch) as account, dg.DagsterInstance.ephemeral() as instance:
-        monkeypatch.setenv("NETSUITE_BASE_URL", account.base_url)
+    with dg.DagsterInstance.ephemeral() as instance:
         file.write_text("extend: {}\n")
         _import_customers(instance)
         file.write_text(declaration % name)
