@@ -18,6 +18,7 @@ from netsuite_pipeline.record_types.custom import load_catalog
 from netsuite_pipeline.warehouse.engine import shown
 from netsuite_pipeline.warehouse.migration import downgrade as downgrading
 from netsuite_pipeline.warehouse.migration import upgrade as upgrading
+from netsuite_pipeline.warehouse.migration.difference import Verdict
 from netsuite_pipeline.warehouse.migration.upgrade import Finding
 
 db_app = typer.Typer(help="Compare the database with the declarations, and change it.", no_args_is_help=True)
@@ -25,15 +26,19 @@ db_app = typer.Typer(help="Compare the database with the declarations, and chang
 
 @db_app.command()
 def check() -> None:
-    """Show how the tables differ from what is declared, and the DDL for it. Exit code 1 means that they do."""
+    """Show how the tables differ from what is declared, and the DDL for it. Exit code 1 means that they do.
+
+    Columns that are wider than declared are shown and are no difference.
+    """
     with _warehouse() as (engine, metadata):
         findings = upgrading.check(engine, metadata)
-        if not findings:
-            _say(f"The {len(metadata.tables)} declared tables of {shown(engine.url)} are as declared.")
-            return
-        results.print(_table(findings))
-        _show_statements(findings)
-        raise typer.Exit(1)
+        if findings:
+            results.print(_table(findings))
+        differing = [finding for finding in findings if finding.difference.verdict is not Verdict.WIDER]
+        if differing:
+            _show_statements(differing)
+            raise typer.Exit(1)
+        _say(f"The {len(metadata.tables)} declared tables of {shown(engine.url)} are as declared.")
 
 
 @db_app.command()

@@ -10,7 +10,6 @@ about: other kinds of types, e.g. DOUBLE for DECIMAL (rounds) or CHAR for VARCHA
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Inspector
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 from sqlalchemy.types import TypeEngine
@@ -23,6 +22,7 @@ from netsuite_pipeline.warehouse.errors import (
     code_of,
     warehouse_error,
 )
+from netsuite_pipeline.warehouse.migration.shapes import shape_of
 
 _COLUMNS_SHOWN = 5
 
@@ -107,46 +107,14 @@ def _verify_key(engine: sa.Engine, table: sa.Table, found: list[str]) -> None:
         )
 
 
-# What holds every value of a declared kind of type unchanged.
-_HOLDS = {
-    "integer": {"integer", "decimal"},
-    "decimal": {"decimal"},
-    "float": {"float"},
-    "text": {"text"},
-    "date": {"date", "datetime"},
-    "datetime": {"datetime"},
-    "binary": {"binary"},
-}
-
-
 def _verify_type(engine: sa.Engine, column: sa.Column[Any], found: TypeEngine[Any]) -> None:
-    declared = column.type.dialect_impl(engine.dialect)
-    if isinstance(declared, sa.types.TypeDecorator):
-        declared = declared.load_dialect_impl(engine.dialect)
-    if _kind(found) not in _HOLDS[_kind(declared)]:
+    if not shape_of(found, engine.dialect).keeps(shape_of(column.type, engine.dialect)):
         wanted = column.type.compile(dialect=engine.dialect)
         raise SchemaError(
             f"Column {column.name} of table {column.table.name} of {shown(engine.url)} is {found}, which can change"
             f" values in silence; {wanted} is needed: change the column (`netsuite-pipeline db check` shows how), or"
             " rename the table and it is created anew."
         )
-
-
-def _kind(column_type: TypeEngine[Any]) -> str:
-    # The order matters: FLOAT and DOUBLE are Numeric to SQLAlchemy, CHAR and ENUM are String.
-    for name, kinds in (
-        ("float", (sa.Float,)),
-        ("decimal", (sa.Numeric,)),
-        ("integer", (sa.Integer, sa.Boolean)),
-        ("padded text or a list", (sa.CHAR, sa.Enum, mysql.SET)),
-        ("text", (sa.String,)),
-        ("datetime", (sa.DateTime,)),
-        ("date", (sa.Date,)),
-        ("binary", (sa.LargeBinary, sa.BINARY, sa.VARBINARY)),
-    ):
-        if isinstance(column_type, kinds):
-            return name
-    return type(column_type).__name__
 
 
 def _explained(engine: sa.Engine, table: sa.Table, missing: list[sa.Column[object]]) -> str:

@@ -83,6 +83,20 @@ def test_upgrade_names_the_columns_that_it_left_narrow(command: Command, engine:
     assert command("db", "check").exit_code == 0
 
 
+def test_check_shows_a_column_that_is_wider_than_declared_and_finds_no_difference(
+    command: Command, engine: sa.Engine
+) -> None:
+    with engine.begin() as connection:
+        text = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'subsidiaries'").scalar_one()
+    _change(engine, "DROP TABLE subsidiaries", text.replace("external_id VARCHAR(64)", "external_id VARCHAR(255)"))
+    answer = command("db", "check")
+    assert answer.exit_code == 0
+    assert "VARCHAR(255)" in answer.output
+    assert "nothing to do" in " ".join(answer.output.split())
+    assert "are as declared" in answer.output
+    assert "ALTER" not in answer.output
+
+
 def test_what_needs_a_person_is_one_sentence_and_no_traceback(command: Command, engine: sa.Engine) -> None:
     _change(engine, "ALTER TABLE subsidiaries DROP COLUMN row_hash")
     answer = command("db", "upgrade")

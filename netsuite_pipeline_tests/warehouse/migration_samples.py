@@ -55,6 +55,13 @@ def insert_widgets(engine: sa.Engine, count: int = 3, **values: Any) -> None:
             connection.execute(sa.insert(table).values(refid=number, **row))
 
 
+def set_widget(engine: sa.Engine, column: str, value: object) -> None:
+    """Changes one column of one of the rows of `insert_widgets`."""
+    table = sa.table("widgets", sa.column("refid"), sa.column(column))
+    with engine.begin() as connection:
+        connection.execute(sa.update(table).where(table.c.refid == 1).values({column: value}))
+
+
 def schema(engine: sa.Engine) -> dict[str, Any]:
     """Everything about the tables, but for the record of changes, as the database tells it."""
     inspector = sa.inspect(engine)

@@ -17,7 +17,15 @@ from netsuite_pipeline.warehouse.migration.errors import ChangeRefused
 from netsuite_pipeline.warehouse.migration.upgrade import check, planned, upgrade
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.warehouse.tables import utc_now
-from netsuite_pipeline_tests.warehouse.migration_samples import Edit, create, data, declared, insert_widgets, schema
+from netsuite_pipeline_tests.warehouse.migration_samples import (
+    Edit,
+    create,
+    data,
+    declared,
+    insert_widgets,
+    schema,
+    set_widget,
+)
 
 # Everything that an upgrade may do, at once.
 OLD: dict[str, list[Edit]] = {
@@ -114,7 +122,7 @@ def test_a_dry_run_changes_nothing(old: sa.Engine) -> None:
 @pytest.mark.parametrize(
     "edit",
     [
-        ("name VARCHAR(200)", "name VARCHAR(400)"),
+        ("name VARCHAR(200)", "name CHAR(200)"),
         ("startdate DATE,", "startdate VARCHAR(20),"),
         ("row_hash", "old_hash"),
         ("PRIMARY KEY (refid)", "PRIMARY KEY (refid, record_type)"),
@@ -181,7 +189,7 @@ def test_columns_and_tables_with_data_are_dropped_only_on_request(old: sa.Engine
 )
 def test_nothing_is_narrowed_that_no_longer_fits(old: sa.Engine, column: str, value: object, narrow: str) -> None:
     upgrade(old, declared(), widen=True, report=silent)
-    _set(old, column, value)
+    set_widget(old, column, value)
     filled = schema(old), data(old)
     with pytest.raises(ChangeRefused, match=rf"column widgets.{column} has 1 rows whose values do not fit") as caught:
         downgrade(old, yes=True, report=silent)
@@ -204,7 +212,7 @@ def test_no_number_or_moment_is_rounded_or_clamped(mariadb_url: str, column: str
     create(engine, OLD["mysql"], without=MISSING)
     insert_widgets(engine, **ROW)
     upgrade(engine, declared(), widen=True, report=silent)
-    _set(engine, column, value)
+    set_widget(engine, column, value)
     with pytest.raises(ChangeRefused, match=f"column widgets.{column} has 1 rows"):
         downgrade(engine, yes=True, report=silent)
     engine.dispose()
@@ -304,9 +312,3 @@ def test_sqlite_copies_values_of_other_types_as_they_are(tmp_path: Path) -> None
     downgrade(engine, yes=False, report=silent)
     assert data(engine)["widgets"] == before
     engine.dispose()
-
-
-def _set(engine: sa.Engine, column: str, value: object) -> None:
-    table = sa.table("widgets", sa.column("refid"), sa.column(column))
-    with engine.begin() as connection:
-        connection.execute(sa.update(table).where(table.c.refid == 1).values({column: value}))

@@ -15,19 +15,20 @@ from netsuite_pipeline.warehouse.migration.upgrade import Finding, check
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline_tests.warehouse.migration_samples import Edit, create, declared
 
-SAFE, WIDENS, PERSON = Verdict.SAFE, Verdict.WIDENS, Verdict.PERSON
+SAFE, WIDENS, WIDER, PERSON = Verdict.SAFE, Verdict.WIDENS, Verdict.WIDER, Verdict.PERSON
 
 # What was planted, where it is, who can settle it, and a word of the DDL that does.
 EVERYWHERE = [
     ([("name VARCHAR(200)", "name VARCHAR(50)")], "name", WIDENS, "VARCHAR(200)"),
-    ([("name VARCHAR(200)", "name VARCHAR(400)")], "name", PERSON, "VARCHAR(200)"),
+    ([("name VARCHAR(200)", "name VARCHAR(400)")], "name", WIDER, ""),
     ([("name VARCHAR(200)", "name CHAR(200)")], "name", PERSON, "VARCHAR(200)"),
     ([("class_id BIGINT", "class_id INTEGER")], "class_id", WIDENS, "BIGINT"),
     ([("class_id BIGINT", "class_id SMALLINT")], "class_id", WIDENS, "BIGINT"),
     ([("class_id BIGINT, \n\t", "")], "class_id", SAFE, "ADD COLUMN class_id BIGINT"),
     ([("row_hash", "old_hash")], "row_hash", PERSON, "ADD COLUMN row_hash"),
     ([("startdate DATE,", "startdate VARCHAR(20),")], "startdate", PERSON, "DATE"),
-    ([("startdate DATE,", "startdate DATETIME,")], "startdate", PERSON, "DATE"),
+    ([("startdate DATE,", "startdate DATETIME,")], "startdate", WIDER, ""),
+    ([("lastmodifieddate DATETIME", "lastmodifieddate DATE")], "lastmodifieddate", WIDENS, "DATETIME"),
     ([("record_type VARCHAR(64) NOT NULL", "record_type VARCHAR(64)")], "record_type", PERSON, "NOT NULL"),
     ([("name VARCHAR(200)", "name VARCHAR(200) NOT NULL")], "name", PERSON, "VARCHAR(200)"),
     ([("PRIMARY KEY (refid)", "PRIMARY KEY (refid, record_type)")], "primary key", PERSON, "ALTER TABLE widgets"),
@@ -41,19 +42,21 @@ ON_SQLITE = [
 ON_MARIADB = [
     ([("`group` LONGTEXT", "`group` VARCHAR(100)")], "group", WIDENS, "MODIFY `group` LONGTEXT"),
     ([("`group` LONGTEXT", "`group` TEXT")], "group", WIDENS, "MODIFY `group` LONGTEXT"),
-    ([("name VARCHAR(200)", "name TEXT")], "name", PERSON, "MODIFY name VARCHAR(200)"),
+    ([("name VARCHAR(200)", "name TEXT")], "name", WIDER, ""),
     ([("name VARCHAR(200)", "name ENUM('a')")], "name", PERSON, "MODIFY name VARCHAR(200)"),
     ([("amount NUMERIC(24, 8)", "amount NUMERIC(10, 2)")], "amount", WIDENS, "MODIFY amount NUMERIC(24, 8)"),
     ([("amount NUMERIC(24, 8)", "amount NUMERIC(24, 4)")], "amount", PERSON, "MODIFY amount NUMERIC(24, 8)"),
+    ([("amount NUMERIC(24, 8)", "amount INT")], "amount", WIDENS, "MODIFY amount NUMERIC(24, 8)"),
     ([("amount NUMERIC(24, 8)", "amount DOUBLE")], "amount", PERSON, "MODIFY amount NUMERIC(24, 8)"),
     ([("class_id BIGINT", "class_id INT UNSIGNED")], "class_id", WIDENS, "MODIFY class_id BIGINT"),
     ([("class_id BIGINT", "class_id BIGINT UNSIGNED")], "class_id", PERSON, "MODIFY class_id BIGINT"),
-    ([("class_id BIGINT", "class_id DECIMAL(20)")], "class_id", PERSON, "MODIFY class_id BIGINT"),
+    ([("class_id BIGINT", "class_id DECIMAL(30)")], "class_id", WIDER, ""),
     ([("imported_at DATETIME(6)", "imported_at DATETIME(3)")], "imported_at", WIDENS, "DATETIME(6) NOT NULL"),
-    ([("lastmodifieddate DATETIME", "lastmodifieddate DATETIME(6)")], "lastmodifieddate", PERSON, "DATETIME NULL"),
+    ([("lastmodifieddate DATETIME", "lastmodifieddate DATETIME(6)")], "lastmodifieddate", WIDER, ""),
     ([("lastmodifieddate DATETIME", "lastmodifieddate TIMESTAMP NULL")], "lastmodifieddate", PERSON, "DATETIME"),
-    ([("row_hash BINARY(16)", "row_hash VARBINARY(16)")], "row_hash", PERSON, "BINARY(16) NOT NULL"),
-    ([("isinactive BOOL", "isinactive INT")], "isinactive", PERSON, "BOOL"),
+    ([("row_hash BINARY(16)", "row_hash VARBINARY(16)")], "row_hash", WIDER, ""),
+    ([("row_hash BINARY(16)", "row_hash BINARY(20)")], "row_hash", PERSON, "BINARY(16) NOT NULL"),
+    ([("isinactive BOOL", "isinactive INT")], "isinactive", WIDER, ""),
 ]
 
 
@@ -67,6 +70,7 @@ def assert_only(findings: Sequence[Finding], item: str, verdict: Verdict, word: 
     assert (finding.difference.item, finding.difference.verdict) == (item, verdict)
     assert bool(finding.difference.reason) is (verdict is PERSON)
     assert word in "\n".join(finding.statements)
+    assert bool(finding.statements) is (verdict is not WIDER)
 
 
 def test_what_imports_create_is_as_declared(warehouse_url: str) -> None:

@@ -79,6 +79,8 @@ def test_an_index_that_a_killed_process_did_not_create_is_added(warehouse_url: s
         ("order", "DOUBLE"),
         ("lastmodifieddate", "DATE"),
         ("row_hash", "VARCHAR(16)"),
+        ("row_hash", "BINARY(20)"),
+        ("lastmodifieddate", "VARCHAR(40)"),
     ],
 )
 def test_a_column_that_would_change_values_in_silence_is_named(mariadb_url: str, name: str, other: str) -> None:
@@ -94,7 +96,15 @@ def test_a_column_that_would_change_values_in_silence_is_named(mariadb_url: str,
 
 @pytest.mark.parametrize(
     "change",
-    ["MODIFY name VARCHAR(400)", "MODIFY name LONGTEXT", "MODIFY amount DECIMAL(30, 8)", "ADD COLUMN more INT"],
+    [
+        "MODIFY name VARCHAR(400)",
+        "MODIFY name LONGTEXT",
+        "MODIFY amount DECIMAL(30, 8)",
+        "MODIFY class_id DECIMAL(30, 0)",
+        "MODIFY startdate DATETIME",
+        "MODIFY lastmodifieddate TIMESTAMP NULL",
+        "ADD COLUMN more INT",
+    ],
 )
 def test_a_column_that_holds_more_is_taken_as_it_is(mariadb_url: str, change: str) -> None:
     engine = connect(mariadb_url)

@@ -17,8 +17,8 @@ from netsuite_pipeline.warehouse.migration.shapes import Fit, resolved, shape_of
 _INDEXED_CHARACTERS = 768
 
 _REASONS = {
-    Fit.NARROWS: "the column holds more than is declared, and narrowing could lose values: declare it as it is, or"
-    " change the column by hand",
+    Fit.OVERLAPS: "each of the two types holds values that the other does not: give the column by hand one that holds"
+    " both",
     Fit.DIFFERS: "another kind of type could change values in silence: convert the column by hand",
 }
 
@@ -64,15 +64,18 @@ def _retyped(connection: sa.Connection, column: sa.Column[Any], info: Any) -> Di
     dialect = connection.dialect
     fit = shape_of(info["type"], dialect).fit(shape_of(column.type, dialect))
     wanted = _wanted(column, info["type"], dialect)
-    reason = _REASONS.get(fit, "") or _obstacle(connection, column)
+    # What holds more stays as it is: imports take it, and narrowing could lose values.
+    wider = fit is Fit.WIDER
+    reason = "" if wider else _REASONS.get(fit, "") or _obstacle(connection, column)
+    verdict, action = (Verdict.WIDER, Action.LEAVE) if wider else (Verdict.WIDENS, Action.WIDEN_COLUMN)
     return Difference(
         table=column.table.name,
         item=column.name,
         declared=wanted,
         found=info["type"].compile(dialect=dialect),
-        verdict=Verdict.PERSON if reason else Verdict.WIDENS,
-        action=Action.DECIDE if reason else Action.WIDEN_COLUMN,
-        operations=(retype(column.table.name, column.name, to=wanted, info=info),),
+        verdict=Verdict.PERSON if reason else verdict,
+        action=Action.DECIDE if reason else action,
+        operations=() if wider else (retype(column.table.name, column.name, to=wanted, info=info),),
         reason=reason,
     )
 

@@ -17,13 +17,16 @@ class Action(StrEnum):
     WIDEN_COLUMN = "widen_column"
     # Never done here: a person has to.
     DECIDE = "decide"
+    # Nothing to do.
+    LEAVE = "leave"
 
 
 class Verdict(StrEnum):
-    """Who can settle a difference."""
+    """Who can settle a difference; one that is WIDER is none to imports and upgrades."""
 
     SAFE = "safe"
     WIDENS = "safe with --widen"
+    WIDER = "wider than declared, nothing to do"
     PERSON = "needs a person"
 
 
@@ -56,5 +59,5 @@ class Difference:
                 return f"create index {self.item} on {self.table}"
             case Action.WIDEN_COLUMN:
                 return f"widen column {self.table}.{self.item} from {self.found} to {self.declared}"
-            case Action.DECIDE:
+            case _:
                 return f"{self.table}.{self.item}: {self.found}, declared {self.declared}"

@@ -42,6 +42,9 @@ def _condition(connection: sa.Connection, name: str, target: str) -> sa.ColumnEl
         return length > int(first)
     if kind in _TEXT_BYTES:
         return None if sqlite else sa.func.octet_length(column) > _TEXT_BYTES[kind]
+    if kind == "DATE":
+        # A date of SQLite's is a text of ten characters.
+        return sa.func.length(column) > len("2026-01-31") if sqlite else column != sa.cast(column, sa.Date)
     if kind in {"DECIMAL", "NUMERIC"}:
         return column != sa.cast(column, sa.Numeric(int(first or 10), int(second or 0)))
     if kind == "DATETIME" and not sqlite:
@@ -53,7 +56,7 @@ def _condition(connection: sa.Connection, name: str, target: str) -> sa.ColumnEl
 
 def _outside(column: sa.ColumnClause[object], *, bits: int, unsigned: bool) -> sa.ColumnElement[bool]:
     low, high = (0, 2**bits - 1) if unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-    return sa.or_(column < low, column > high)
+    return sa.or_(column < low, column > high, column != sa.func.floor(column))
 
 
 def _quoted(connection: sa.Connection, name: str) -> str:

@@ -1,7 +1,8 @@
 """What a column type can hold, as numbers: so two types are the same, or one is wider, or they are of other kinds.
 
 Types of declarations and of reflection become the same `Shape`, whatever class SQLAlchemy gives them: ExactDecimal is
-text on SQLite, Boolean is TINYINT(1) on MySQL, and JSON is LONGTEXT on MariaDB.
+text on SQLite, Boolean is TINYINT(1) on MySQL, and JSON is LONGTEXT on MariaDB. Imports and upgrades go by the same
+rule of what holds what.
 """
 
 from dataclasses import dataclass
@@ -29,6 +30,22 @@ _TEXT_BYTES: tuple[tuple[type[Any], int], ...] = (
 )
 _BYTES_PER_CHARACTER = 4
 _ENDLESS = 2**63
+_BLOB_BYTES = 2**16 - 1
+# The last years of DATE and DATETIME, and of TIMESTAMP.
+_LAST_YEAR, _LAST_YEAR_OF_TIMESTAMP = 9999, 2038
+
+# What stores a value of a declared family unchanged or refuses it aloud. Others change values in silence, e.g. DOUBLE
+# for DECIMAL (rounds) or CHAR for VARCHAR (cuts blanks).
+_KEEPERS = {
+    "integer": {"integer", "decimal"},
+    "decimal": {"decimal"},
+    "double": {"double"},
+    "text": {"text"},
+    "date": {"date", "datetime", "timestamp"},
+    "datetime": {"datetime", "timestamp"},
+    "padded binary": {"padded binary", "varbinary", "blob"},
+    "blob": {"blob"},
+}
 
 
 class Fit(Enum):
@@ -36,7 +53,8 @@ class Fit(Enum):
 
     SAME = "the same"
     WIDENS = "the declared type holds more"
-    NARROWS = "the declared type holds less"
+    WIDER = "the found type holds more"
+    OVERLAPS = "each holds values that the other does not"
     DIFFERS = "another kind of type"
 
 
@@ -44,8 +62,8 @@ class Fit(Enum):
 class Shape:
     """`surely` is what every value up to that size finds room for, `at_most` what one value can be.
 
-    They differ for TEXT, whose limit is in bytes. Integers are measured by both ends, decimals by the digits before and
-    after the point.
+    They differ for TEXT, whose limit is in bytes. Numbers are measured by both ends and the digits after the point,
+    moments by the last year, whether there is a time of day, and the digits of its seconds.
     """
 
     family: str
@@ -56,12 +74,26 @@ class Shape:
     def fit(self, declared: "Shape") -> Fit:
         """How this, which was found, relates to what is declared."""
         other_collation = declared.collation is not None and declared.collation != self.collation
-        if self.family != declared.family or other_collation:
+        if other_collation:
             return Fit.DIFFERS
-        if (self.surely, self.at_most) == (declared.surely, declared.at_most):
+        if (self.family, self.surely, self.at_most) == (declared.family, declared.surely, declared.at_most):
             return Fit.SAME
-        holds_more = all(new >= old for new, old in zip(declared.surely, self.at_most, strict=True))
-        return Fit.WIDENS if holds_more else Fit.NARROWS
+        if self.holds(declared):
+            return Fit.WIDER
+        if declared.holds(self):
+            return Fit.WIDENS
+        return Fit.OVERLAPS if self.family == declared.family and self.keeps(declared) else Fit.DIFFERS
+
+    def keeps(self, declared: "Shape") -> bool:
+        """Whether every value of the declared type is stored unchanged here, or refused aloud for want of room."""
+        if self.family == "padded binary" and self.surely > declared.surely:
+            # Shorter values are filled up with zero bytes.
+            return False
+        return self.family in _KEEPERS.get(declared.family, set())
+
+    def holds(self, other: "Shape") -> bool:
+        """Whether there is room for every value of the other type, and all are kept."""
+        return self.keeps(other) and all(room >= size for room, size in zip(self.surely, other.at_most, strict=True))
 
 
 class TypeText(UserDefinedType[Any]):
@@ -101,14 +133,13 @@ def shape_of(column_type: TypeEngine[Any], dialect: sa.Dialect) -> Shape:
     if isinstance(found, (sa.Boolean, sa.Integer)):
         return _integer(found)
     if isinstance(found, sa.Numeric):
-        return _numeric(found)
+        return _numeric(found, server=server)
     if isinstance(found, sa.String):
         return _text(found, endless=not server)
-    if isinstance(found, sa.DateTime) and not isinstance(found, sa.TIMESTAMP):
-        return _exactly("datetime", (getattr(found, "fsp", None) or 0) if server else 0)
+    if isinstance(found, (sa.Date, sa.DateTime)):
+        return _moment(found, server=server)
     if isinstance(found, (sa.LargeBinary, sa.BINARY, sa.VARBINARY)):
-        name = "blob" if isinstance(found, sa.LargeBinary) else type(found).__name__.lower()
-        return Shape(name, collation=None) if not server else _exactly(name, found.length or 0)
+        return _binary(found, server=server)
     return Shape(type(found).__name__.lower())
 
 
@@ -119,17 +150,33 @@ def _exactly(family: str, *sizes: int, collation: str | None = None) -> Shape:
 def _integer(found: TypeEngine[Any]) -> Shape:
     bits = next(bits for kind, bits in _BITS if isinstance(found, kind))
     if getattr(found, "unsigned", False):
-        return _exactly("integer", 0, 2**bits - 1)
-    return _exactly("integer", 2 ** (bits - 1), 2 ** (bits - 1) - 1)
+        return _exactly("integer", 0, 2**bits - 1, 0)
+    return _exactly("integer", 2 ** (bits - 1), 2 ** (bits - 1) - 1, 0)
 
 
-def _numeric(found: "sa.Numeric[Any]") -> Shape:
+def _numeric(found: "sa.Numeric[Any]", *, server: bool) -> Shape:
     if isinstance(found, sa.Float):
-        return Shape("double" if isinstance(found, sa.Double) else "float")
+        # SQLite has one binary floating point, whatever it is called.
+        return Shape("double" if isinstance(found, sa.Double) or not server else "float")
     # MySQL's DECIMAL without digits is DECIMAL(10, 0).
     precision, scale = found.precision or 10, found.scale or 0
-    family = "unsigned decimal" if getattr(found, "unsigned", False) else "decimal"
-    return _exactly(family, precision - scale, scale)
+    most = 10 ** (precision - scale) - 1
+    return _exactly("decimal", 0 if getattr(found, "unsigned", False) else most, most, scale)
+
+
+def _moment(found: TypeEngine[Any], *, server: bool) -> Shape:
+    if isinstance(found, sa.Date):
+        return _exactly("date", _LAST_YEAR, 0, 0)
+    digits = (getattr(found, "fsp", None) or 0) if server else 0
+    if isinstance(found, sa.TIMESTAMP):
+        return _exactly("timestamp", _LAST_YEAR_OF_TIMESTAMP, 1, digits)
+    return _exactly("datetime", _LAST_YEAR, 1, digits)
+
+
+def _binary(found: "sa.LargeBinary | sa.BINARY | sa.VARBINARY", *, server: bool) -> Shape:
+    if isinstance(found, sa.LargeBinary) or not server:
+        return _exactly("blob", _BLOB_BYTES)
+    return _exactly("padded binary" if isinstance(found, sa.BINARY) else "varbinary", found.length or 1)
 
 
 def _text(found: sa.String, *, endless: bool) -> Shape:

@@ -96,7 +96,8 @@ def _chosen(
             " `netsuite-pipeline db check` shows the statements."
         )
     left = tuple(difference for difference in found if difference.verdict is Verdict.WIDENS and not widen)
-    return tuple(difference for difference in found if difference not in left), left
+    done = {Verdict.SAFE, Verdict.WIDENS} if widen else {Verdict.SAFE}
+    return tuple(difference for difference in found if difference.verdict in done), left
 
 
 def _step(session: Session, log: ChangeLog, *, number: int, difference: Difference) -> None:
