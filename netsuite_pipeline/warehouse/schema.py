@@ -91,6 +91,11 @@ def _verify(engine: sa.Engine, metadata: sa.MetaData) -> None:
             missing = [column for column in table.columns if column.name.lower() not in present]
             if missing:
                 raise SchemaError(_explained(engine, table, missing))
+            if not key and table.name in inspector.get_view_names():
+                raise SchemaError(
+                    f"A view of {shown(engine.url)} has the name of the table {table.name}: drop it or give it another"
+                    " name, and the table is created."
+                )
             _verify_key(engine, table, key)
             for column in table.columns:
                 _verify_type(engine, column, present[column.name.lower()])

@@ -161,7 +161,7 @@ def test_an_upgrade_that_the_database_stops_goes_on_when_run_again(
     with engine.connect() as importing:
         importing.exec_driver_sql("SELECT * FROM widgets").all()
         with pytest.raises(
-            WarehouseError, match=r"Upgrading stopped \(run it again to go on from here\), because the step"
+            WarehouseError, match=r"stopped at step . of . \(what was done before it stays; run it again to go on"
         ):
             upgrade(engine, declared(), widen=True, report=silent)
     assert sa.inspect(engine).has_table("batch_ledger")

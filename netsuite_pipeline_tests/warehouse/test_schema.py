@@ -128,6 +128,18 @@ def test_a_decimal_column_of_sqlite_has_to_be_text(tmp_path: Path) -> None:
     engine.dispose()
 
 
+def test_a_view_is_not_imported_into(warehouse_url: str) -> None:
+    engine = connect(warehouse_url)
+    metadata = target_metadata([WIDGET])
+    ensure_tables(engine, metadata)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE widgets RENAME TO theirs")
+        connection.exec_driver_sql("CREATE VIEW widgets AS SELECT * FROM theirs")
+    with pytest.raises(SchemaError, match=r"A view of .* has the name of the table widgets: drop it"):
+        ensure_tables(engine, metadata)
+    engine.dispose()
+
+
 def test_a_table_with_another_primary_key_is_not_imported_into(warehouse_url: str) -> None:
     engine = connect(warehouse_url)
     metadata = target_metadata([WIDGET])

@@ -32,7 +32,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """`item` is the column, index or constraint; empty when the whole table is missing.
+    """`item` is the column, index or constraint; empty when it is about the whole table.
 
     `reason` says why a person is needed and what there is to do. `columns` are those of a table to create.
     """
@@ -48,6 +48,11 @@ class Difference:
     columns: tuple[str, ...] = ()
 
     @property
+    def name(self) -> str:
+        """What differs."""
+        return f"{self.table}.{self.item}" if self.item else self.table
+
+    @property
     def title(self) -> str:
         """The step as people read it."""
         match self.action:
@@ -60,4 +65,4 @@ class Difference:
             case Action.WIDEN_COLUMN:
                 return f"widen column {self.table}.{self.item} from {self.found} to {self.declared}"
             case _:
-                return f"{self.table}.{self.item}: {self.found}, declared {self.declared}"
+                return f"{self.name}: {self.found}, declared {self.declared}"

@@ -12,6 +12,7 @@ from alembic.autogenerate import produce_migrations
 from alembic.operations import ops
 from alembic.operations.ops import MigrateOperation
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy.engine import Inspector
 
 from netsuite_pipeline.warehouse.migration import columns
 from netsuite_pipeline.warehouse.migration.constraints import constraint_differences
@@ -26,9 +27,13 @@ def differences(connection: sa.Connection, metadata: sa.MetaData) -> tuple[Diffe
         inspector = sa.inspect(connection)
         by_table = _operations(connection, metadata)
         existing = set(inspector.get_table_names())
+        views = _views(inspector)
         found: list[Difference] = []
         for table in metadata.sorted_tables:
             operations = by_table.get(table.name, [])
+            if table.name in views:
+                found.append(_view(connection.dialect, table))
+                continue
             if table.name not in existing:
                 found.append(_missing_table(table, operations))
                 continue
@@ -70,6 +75,25 @@ def _types_differ(context: MigrationContext, _found_column: Any, _column: Any, f
 
 def _is_declared(_object: Any, _name: Any, _kind: str, reflected: bool, compare_to: Any) -> bool:  # noqa: FBT001
     return not (reflected and compare_to is None)
+
+
+def _views(inspector: Inspector) -> set[str]:
+    names = inspector.get_view_names()
+    # To SQLite, Name and name are the same; declared names are in lower case.
+    return {name.lower() for name in names} if inspector.dialect.name == "sqlite" else set(names)
+
+
+def _view(dialect: sa.Dialect, table: sa.Table) -> Difference:
+    name = dialect.identifier_preparer.quote(table.name)
+    return Difference(
+        table=table.name,
+        declared=f"a table of {len(table.columns)} columns",
+        found="a view",
+        verdict=Verdict.PERSON,
+        action=Action.DECIDE,
+        operations=(ops.ExecuteSQLOp(f"DROP VIEW {name}"),),
+        reason="a view has the name: drop it or give it another name, then upgrade again",
+    )
 
 
 def _missing_table(table: sa.Table, operations: list[MigrateOperation]) -> Difference:

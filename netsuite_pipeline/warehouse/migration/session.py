@@ -15,8 +15,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
 from netsuite_pipeline.warehouse.engine import shown
-from netsuite_pipeline.warehouse.errors import Fault, fault_of, warehouse_error
-from netsuite_pipeline.warehouse.migration.errors import ChangesBusy
+from netsuite_pipeline.warehouse.errors import Fault, fault_of
+from netsuite_pipeline.warehouse.migration.errors import ChangesBusy, change_error
 
 _LOCK_SECONDS = 30
 # How long a statement waits for transactions that use the table; new ones queue behind it meanwhile.
@@ -53,7 +53,7 @@ def changing(engine: sa.Engine, *, doing: str) -> Iterator[Session]:
     except DBAPIError as error:
         if engine.dialect.name == "sqlite" and fault_of(error) is Fault.TRANSIENT:
             raise ChangesBusy(_busy(engine)) from None
-        raise warehouse_error(error, doing=doing) from None
+        raise change_error(error, doing=doing) from None
 
 
 @contextmanager

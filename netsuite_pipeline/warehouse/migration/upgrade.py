@@ -4,23 +4,22 @@ Either everything that differs can be done, or nothing is done at all: a change 
 the first step.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from alembic.operations.ops import MigrateOperation
 from sqlalchemy.exc import DBAPIError
 
 from netsuite_pipeline.warehouse.engine import read_connection, shown
-from netsuite_pipeline.warehouse.errors import INDEX_EXISTS, TABLE_EXISTS, code_of, warehouse_error
+from netsuite_pipeline.warehouse.errors import INDEX_EXISTS, TABLE_EXISTS, code_of
 from netsuite_pipeline.warehouse.migration.change_log import ChangeLog
 from netsuite_pipeline.warehouse.migration.changes_table import SCHEMA_CHANGES
 from netsuite_pipeline.warehouse.migration.ddl import perform, statements
 from netsuite_pipeline.warehouse.migration.difference import Action, Difference, Verdict
 from netsuite_pipeline.warehouse.migration.differences import differences
-from netsuite_pipeline.warehouse.migration.errors import ChangeRefused
+from netsuite_pipeline.warehouse.migration.errors import ChangeRefused, change_error
 from netsuite_pipeline.warehouse.migration.session import Session, changing
-
-Report = Callable[[str], None]
+from netsuite_pipeline.warehouse.migration.steps import Report, Steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +50,7 @@ def check(engine: sa.Engine, metadata: sa.MetaData) -> tuple[Finding, ...]:
                 for difference in differences(connection, metadata)
             )
     except DBAPIError as error:
-        raise warehouse_error(error, doing=f"Comparing {shown(engine.url)} with the declarations") from None
+        raise change_error(error, doing=f"Comparing {shown(engine.url)} with the declarations") from None
 
 
 def planned(engine: sa.Engine, metadata: sa.MetaData, *, widen: bool) -> tuple[Finding, ...]:
@@ -67,20 +66,28 @@ def upgrade(engine: sa.Engine, metadata: sa.MetaData, *, widen: bool, report: Re
     ChangeRefused, with nothing changed, when a difference needs a person. What a killed upgrade began is finished
     under its number, so that one downgrade undoes both.
     """
-    with changing(engine, doing=f"Upgrading the tables of {shown(engine.url)}") as session:
+    doing = f"Upgrading the tables of {shown(engine.url)}"
+    with changing(engine, doing=doing) as session:
         chosen, left = _chosen(engine, differences(session.connection, metadata), widen=widen)
+        steps = Steps(session, doing=doing, total=len(chosen), report=report)
+        # The record cannot hold its own beginning, and a downgrade keeps it.
         own = [difference for difference in chosen if difference.table == SCHEMA_CHANGES]
-        for difference in own:
-            # The record cannot hold its own beginning, and a downgrade keeps it.
-            report(difference.title)
-            _perform(session, difference)
+        done = [difference for difference in own if _perform(session, steps, difference)[0]]
         log = ChangeLog(session)
         number = log.settle() or log.next_number()
-        done = [difference for difference in chosen if difference not in own]
-        for difference in done:
-            report(difference.title)
-            _step(session, log, number=number, difference=difference)
-        return Upgrade(done=(*own, *done), left=left)
+        for difference in (difference for difference in chosen if difference not in own):
+            texts = statements(session.connection, difference.table, difference.operations)
+            change = log.start(number, difference, texts)
+            here, alone = _perform(session, steps, difference)
+            if here:
+                log.finish(change)
+                done.append(difference)
+            else:
+                # An import created it meanwhile, so no downgrade may drop it.
+                log.forget(change)
+            if not alone:
+                _verify(session, steps, metadata, difference)
+        return Upgrade(done=tuple(done), left=left)
 
 
 def _chosen(
@@ -91,7 +98,7 @@ def _chosen(
         first = refused[0]
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
         raise ChangeRefused(
-            f"Nothing was changed in {shown(engine.url)}, because {first.table}.{first.item}{more} needs a person:"
+            f"Nothing was changed in {shown(engine.url)}, because {first.name}{more} needs a person:"
             f" found {first.found}, declared {first.declared}; {first.reason};"
             " `netsuite-pipeline db check` shows the statements."
         )
@@ -100,31 +107,33 @@ def _chosen(
     return tuple(difference for difference in found if difference.verdict in done), left
 
 
-def _step(session: Session, log: ChangeLog, *, number: int, difference: Difference) -> None:
-    change = log.start(number, difference, statements(session.connection, difference.table, difference.operations))
-    if _perform(session, difference):
-        log.finish(change)
-    else:
-        # An import created it meanwhile, so no downgrade may drop it.
-        log.forget(change)
-
-
-def _perform(session: Session, difference: Difference) -> bool:
-    """Whether the step was done here; an import may create the same table or index at the same moment."""
-    here = True
-    for number, operation in enumerate(difference.operations):
-        try:
-            perform(session.connection, difference.table, [operation])
-        except DBAPIError as error:
-            creates = difference.action in {Action.CREATE_TABLE, Action.CREATE_INDEX}
-            if not (creates and code_of(error) in {TABLE_EXISTS, INDEX_EXISTS}):
-                raise _failed(error, difference) from None
-            session.connection.rollback()
-            here = here and number > 0
+def _perform(session: Session, steps: Steps, difference: Difference) -> tuple[bool, bool]:
+    """Whether the step was done here, and all of it: an import may create the same table or index just now."""
+    with steps.step(difference.title):
+        mine = [_invoke(session, difference, operation) for operation in difference.operations]
     session.checkpoint()
-    return here
+    # The first operation creates the table, the others its indexes.
+    return mine[0], all(mine)
 
 
-def _failed(error: DBAPIError, difference: Difference) -> Exception:
-    doing = f"Upgrading stopped (run it again to go on from here), because the step to {difference.title}"
-    return warehouse_error(error, doing=doing)
+def _invoke(session: Session, difference: Difference, operation: MigrateOperation) -> bool:
+    try:
+        perform(session.connection, difference.table, [operation])
+    except DBAPIError as error:
+        creates = difference.action in {Action.CREATE_TABLE, Action.CREATE_INDEX}
+        if not (creates and code_of(error) in {TABLE_EXISTS, INDEX_EXISTS}):
+            raise
+        session.connection.rollback()
+        return False
+    return True
+
+
+def _verify(session: Session, steps: Steps, metadata: sa.MetaData, created: Difference) -> None:
+    for difference in differences(session.connection, metadata):
+        same = difference.table == created.table and created.item in {"", difference.item}
+        if same and difference.verdict is not Verdict.WIDER:
+            raise ChangeRefused(
+                f"{steps.stopped}, because another process created {created.name} at the same moment and not as"
+                f" declared: {difference.name} is {difference.found}, declared {difference.declared};"
+                " `netsuite-pipeline db check` shows the statements."
+            )
