@@ -4,7 +4,8 @@ Nothing is altered: an import never changes a table that people may have changed
 upgrade` does, see `warehouse.migration`). What the tables look like is in `warehouse.tables`.
 
 A database refuses or warns of most values that a column cannot hold. Verified are the differences that it is silent
-about: other kinds of types, e.g. DOUBLE for DECIMAL (rounds) or CHAR for VARCHAR (cuts blanks), and another key.
+about: other kinds of types, e.g. DOUBLE for DECIMAL (rounds) or CHAR for VARCHAR (cuts blanks), another key, and a
+storage engine that cannot roll back.
 """
 
 from typing import Any
@@ -23,6 +24,7 @@ from netsuite_pipeline.warehouse.errors import (
     warehouse_error,
 )
 from netsuite_pipeline.warehouse.migration.shapes import shape_of
+from netsuite_pipeline.warehouse.migration.storage import other_storage_engine, storage_statement
 
 _COLUMNS_SHOWN = 5
 
@@ -88,17 +90,26 @@ def _verify(engine: sa.Engine, metadata: sa.MetaData) -> None:
                 raise SchemaError(
                     f"Table {table.name} of {shown(engine.url)} vanished while it was checked; start again."
                 ) from None
+            _verify_storage(engine, inspector, table, has_key=bool(key))
             missing = [column for column in table.columns if column.name.lower() not in present]
             if missing:
                 raise SchemaError(_explained(engine, table, missing))
-            if not key and table.name in inspector.get_view_names():
-                raise SchemaError(
-                    f"A view of {shown(engine.url)} has the name of the table {table.name}: drop it or give it another"
-                    " name, and the table is created."
-                )
             _verify_key(engine, table, key)
             for column in table.columns:
                 _verify_type(engine, column, present[column.name.lower()])
+
+
+def _verify_storage(engine: sa.Engine, inspector: Inspector, table: sa.Table, *, has_key: bool) -> None:
+    if not has_key and table.name in inspector.get_view_names():
+        raise SchemaError(
+            f"A view of {shown(engine.url)} has the name of the table {table.name}: drop it or give it another name,"
+            " and the table is created."
+        )
+    if found := other_storage_engine(inspector, table):
+        raise SchemaError(
+            f"Table {table.name} of {shown(engine.url)} is stored by {found}, which would keep a part of a batch that"
+            f" fails: run {storage_statement(engine.dialect, table)}, then start again."
+        )
 
 
 def _verify_key(engine: sa.Engine, table: sa.Table, found: list[str]) -> None:

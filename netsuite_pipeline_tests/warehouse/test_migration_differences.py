@@ -111,6 +111,15 @@ def test_a_planted_difference_on_mariadb_is_the_only_one(
     engine.dispose()
 
 
+def test_a_table_that_cannot_roll_back_needs_a_person(mariadb_url: str) -> None:
+    engine = connect(mariadb_url)
+    create(engine, [("ENGINE=InnoDB", "ENGINE=Aria")])
+    (finding,) = check(engine, declared())
+    assert (finding.difference.found, finding.difference.verdict) == ("Aria", PERSON)
+    assert finding.statements == ("ALTER TABLE widgets ENGINE=InnoDB",)
+    engine.dispose()
+
+
 def test_a_collation_that_compares_otherwise_needs_a_person(mariadb_url: str) -> None:
     engine = connect(mariadb_url)
     create(

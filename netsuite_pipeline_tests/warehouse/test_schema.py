@@ -128,6 +128,17 @@ def test_a_decimal_column_of_sqlite_has_to_be_text(tmp_path: Path) -> None:
     engine.dispose()
 
 
+def test_a_table_that_cannot_roll_back_is_not_imported_into(mariadb_url: str) -> None:
+    engine = connect(mariadb_url)
+    metadata = target_metadata([WIDGET])
+    ensure_tables(engine, metadata)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE widgets ENGINE=MyISAM")
+    with pytest.raises(SchemaError, match=r"widgets of .* is stored by MyISAM, .*: run ALTER TABLE widgets ENGINE=Inn"):
+        ensure_tables(engine, metadata)
+    engine.dispose()
+
+
 def test_a_view_is_not_imported_into(warehouse_url: str) -> None:
     engine = connect(warehouse_url)
     metadata = target_metadata([WIDGET])

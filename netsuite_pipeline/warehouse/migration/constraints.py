@@ -1,4 +1,4 @@
-"""Primary keys, unique keys and CHECK constraints: whatever differs in them needs a person.
+"""Storage engines, primary keys, unique keys and CHECK constraints: whatever differs in them needs a person.
 
 A key that is missing cannot be added while rows may contradict it, and an upsert relies on it.
 """
@@ -11,6 +11,7 @@ from alembic.operations import ops
 from alembic.operations.ops import MigrateOperation
 
 from netsuite_pipeline.warehouse.migration.difference import Action, Difference, Verdict
+from netsuite_pipeline.warehouse.migration.storage import other_storage_engine, storage_statement
 
 # Older MySQL reads CHECK constraints and forgets them.
 _MYSQL_CHECKS = (8, 0, 16)
@@ -19,7 +20,8 @@ _MYSQL_CHECKS = (8, 0, 16)
 def constraint_differences(
     connection: sa.Connection, table: sa.Table, operations: Sequence[MigrateOperation]
 ) -> Iterator[Difference]:
-    """The differences of the constraints of a table that exists."""
+    """The differences of the storage and the constraints of a table that exists."""
+    yield from _storage(connection, table)
     yield from _primary_key(connection, table)
     dropped = [operation for operation in operations if isinstance(operation, ops.DropConstraintOp)]
     for operation in operations:
@@ -35,6 +37,20 @@ def constraint_differences(
                 reason="rows may be doubled: remove doubled rows, then change the unique key by hand",
             )
     yield from _checks(connection, table)
+
+
+def _storage(connection: sa.Connection, table: sa.Table) -> Iterator[Difference]:
+    found = other_storage_engine(sa.inspect(connection), table)
+    if found:
+        statement = storage_statement(connection.dialect, table)
+        yield _decide(
+            table,
+            "storage engine",
+            declared=statement.rpartition("=")[2],
+            found=found,
+            operations=(ops.ExecuteSQLOp(statement),),
+            reason="a batch that fails would leave a part of its rows: convert the table by hand, which copies it",
+        )
 
 
 def _primary_key(connection: sa.Connection, table: sa.Table) -> Iterator[Difference]:
