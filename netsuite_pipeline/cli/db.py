@@ -61,15 +61,22 @@ def upgrade(
 
 @db_app.command()
 def downgrade(
-    yes: Annotated[bool, typer.Option("--yes", help="Drop columns and tables even if they hold data.")] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Drop columns and tables even if they hold data or an import is under way."),
+    ] = False,
 ) -> None:
-    """Undo the last upgrade. Refuses, changing nothing, if data would be lost."""
+    """Undo the last upgrade. Refuses, changing nothing, if data would be lost or while an import is under way.
+
+    Stop the services first, or restart them with the older declarations: they create what they miss.
+    """
     with _warehouse() as (engine, _):
         outcome = downgrading.downgrade(engine, yes=yes, report=_say)
         if outcome.number is None:
             _say(f"There is no upgrade of {shown(engine.url)} to undo.")
         else:
             _say(f"Upgrade {outcome.number} of {shown(engine.url)} is undone.")
+            _say("Services that run create what they miss: stop them, or restart them with the older declarations.")
 
 
 @contextmanager

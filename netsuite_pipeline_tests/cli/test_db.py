@@ -69,6 +69,7 @@ def test_upgrade_does_it_and_downgrade_undoes_it(command: Command, engine: sa.En
     undone = command("db", "downgrade", "--yes")
     assert undone.exit_code == 0
     assert "drop column subsidiaries.external_id" in undone.output
+    assert "restart them with the older declarations" in undone.output
     assert command("db", "check").exit_code == 1
 
 
