@@ -9,8 +9,9 @@ from alembic.operations.ops import MigrateOperation
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
-from netsuite_pipeline.warehouse.migration.ddl import copy_obstacle, retype
+from netsuite_pipeline.warehouse.migration.ddl import retype
 from netsuite_pipeline.warehouse.migration.difference import Action, Difference, Verdict
+from netsuite_pipeline.warehouse.migration.retyping import retyping_obstacle
 from netsuite_pipeline.warehouse.migration.shapes import Fit, resolved, shape_of
 
 # InnoDB indexes 3,072 bytes of a column, four for a character.
@@ -117,10 +118,10 @@ def _wanted(column: sa.Column[Any], found: TypeEngine[Any], dialect: sa.Dialect)
 
 def _obstacle(connection: sa.Connection, column: sa.Column[Any]) -> str:
     table = column.table.name
-    if connection.dialect.name == "sqlite":
-        return copy_obstacle(connection, table)
+    if obstacle := retyping_obstacle(connection, table, column.name):
+        return obstacle
     wanted = resolved(column.type, connection.dialect)
-    if not isinstance(wanted, sa.String):
+    if connection.dialect.name == "sqlite" or not isinstance(wanted, sa.String):
         return ""
     unbounded = isinstance(wanted, (sa.Text, mysql.LONGTEXT)) or (wanted.length or 0) > _INDEXED_CHARACTERS
     inspector = sa.inspect(connection)

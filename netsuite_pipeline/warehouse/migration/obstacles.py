@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import sqlalchemy as sa
 
 from netsuite_pipeline.warehouse.migration.change_log import Change, column_type
-from netsuite_pipeline.warehouse.migration.ddl import copy_obstacle
 from netsuite_pipeline.warehouse.migration.difference import Action
 from netsuite_pipeline.warehouse.migration.fitting import rows_that_do_not_fit
+from netsuite_pipeline.warehouse.migration.retyping import retyping_obstacle
 
 
 def obstacles(connection: sa.Connection, change: Change, changes: Sequence[Change]) -> Iterator[str]:
@@ -42,7 +42,7 @@ def _narrowing_reasons(connection: sa.Connection, change: Change) -> Iterator[st
             " the type that it shall have by hand"
         )
         return
-    if obstacle := copy_obstacle(connection, change.table):
+    if obstacle := retyping_obstacle(connection, change.table, change.item):
         yield f"{name}: {obstacle}"
     rows = rows_that_do_not_fit(connection, change.table, change.item, target=change.found)
     if rows:
