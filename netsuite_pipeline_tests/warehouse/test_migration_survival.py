@@ -60,6 +60,25 @@ else:
 """
 
 
+# Kills itself after the first step was marked as done, before the second began.
+KILLED_BETWEEN = """
+import os, signal, sys
+from netsuite_pipeline.warehouse.engine import connect
+from netsuite_pipeline.warehouse.migration.change_log import ChangeLog
+from netsuite_pipeline.warehouse.migration.upgrade import upgrade
+from netsuite_pipeline_tests.warehouse.migration_samples import declared
+
+finish = ChangeLog.finish
+
+def die(self, change):
+    finish(self, change)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+ChangeLog.finish = die
+upgrade(connect(sys.argv[1]), declared(), widen=True, report=print)
+"""
+
+
 @pytest.fixture
 def old(warehouse_url: str) -> Iterator[sa.Engine]:
     """A warehouse of an older declaration, with rows in it."""
@@ -71,8 +90,11 @@ def old(warehouse_url: str) -> Iterator[sa.Engine]:
 
 
 def kill(engine: sa.Engine, what: str, moment: str, number: int) -> None:
-    url = engine.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-c", KILLED, url, what, moment, str(number)]
+    die(engine, KILLED, what, moment, str(number))
+
+
+def die(engine: sa.Engine, script: str, *arguments: str) -> None:
+    command = [sys.executable, "-c", script, engine.url.render_as_string(hide_password=False), *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
 
@@ -88,6 +110,14 @@ def test_the_next_upgrade_finishes_a_killed_one_and_one_downgrade_undoes_both(
     downgrade(old, yes=False, report=silent)
     assert (schema(old), data(old)) == before
     assert downgrade(old, yes=False, report=silent).number is None
+
+
+def test_one_downgrade_undoes_an_upgrade_that_was_killed_between_two_steps(old: sa.Engine) -> None:
+    before = schema(old), data(old)
+    die(old, KILLED_BETWEEN)
+    upgrade(old, declared(), widen=True, report=silent)
+    downgrade(old, yes=False, report=silent)
+    assert (schema(old), data(old)) == before
 
 
 @pytest.mark.parametrize("number", [3, 6])

@@ -1,7 +1,7 @@
 """The record of what upgrades changed; its table is in `changes_table`.
 
-A step is written down before it is done and marked afterwards. One that is not marked belongs to a process that was
-killed: whether it was done is looked up in the database (`settle`).
+All steps of an upgrade are written down before the first is done, and each is marked afterwards. Those that are not
+marked belong to a process that was killed or stopped: whether they were done is looked up in the database (`settle`).
 """
 
 import datetime as dt
@@ -41,7 +41,7 @@ class ChangeLog:
         return sa.inspect(self._session.connection).has_table(SCHEMA_CHANGES)
 
     def settle(self) -> int | None:
-        """Finds out about the steps of a killed process: done, or forgotten. The number of its upgrade, if any."""
+        """Finds out about the steps of a process that ended early: done, or forgotten. The number of its upgrade."""
         unfinished = self._changes(CHANGES.c.applied_at.is_(None))
         for change in unfinished:
             if is_present(self._session.connection, change):

@@ -75,9 +75,13 @@ def upgrade(engine: sa.Engine, metadata: sa.MetaData, *, widen: bool, report: Re
         done = [difference for difference in own if _perform(session, steps, difference)[0]]
         log = ChangeLog(session)
         number = log.settle() or log.next_number()
-        for difference in (difference for difference in chosen if difference not in own):
-            texts = statements(session.connection, difference.table, difference.operations)
-            change = log.start(number, difference, texts)
+        # All are noted before the first is done: a killed upgrade leaves one that is not marked, and so its number.
+        noted = [
+            (difference, log.start(number, difference, _statements(session, difference)))
+            for difference in chosen
+            if difference not in own
+        ]
+        for difference, change in noted:
             here, alone = _perform(session, steps, difference)
             if here:
                 log.finish(change)
@@ -88,6 +92,10 @@ def upgrade(engine: sa.Engine, metadata: sa.MetaData, *, widen: bool, report: Re
             if not alone:
                 _verify(session, steps, metadata, difference)
         return Upgrade(done=tuple(done), left=left)
+
+
+def _statements(session: Session, difference: Difference) -> tuple[str, ...]:
+    return statements(session.connection, difference.table, difference.operations)
 
 
 def _chosen(
