@@ -1,17 +1,19 @@
 """What stops an upgrade or is there already, and what is said about it."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
 from netsuite_pipeline.warehouse.engine import connect
+from netsuite_pipeline.warehouse.errors import WarehouseError
 from netsuite_pipeline.warehouse.migration.difference import Verdict
 from netsuite_pipeline.warehouse.migration.downgrade import downgrade
 from netsuite_pipeline.warehouse.migration.errors import ChangeRefused
 from netsuite_pipeline.warehouse.migration.upgrade import check, upgrade
-from netsuite_pipeline_tests.warehouse.migration_samples import create, declared
+from netsuite_pipeline_tests.warehouse.migration_samples import create, declared, schema
 
 silent = [].append
 
@@ -86,3 +88,38 @@ def test_an_index_created_meanwhile_on_another_column_stops_the_upgrade(mariadb:
     just_before(mariadb, "CREATE INDEX import_rejects_job", lambda other: run(other, other_index))
     with pytest.raises(ChangeRefused, match=r"another process created import_rejects.import_rejects_job"):
         upgrade(mariadb, declared(), widen=False, report=silent)
+
+
+def test_a_step_that_the_database_refuses_is_named_without_advice_for_imports(mariadb: sa.Engine) -> None:
+    create(mariadb, [("name VARCHAR(200)", "name VARCHAR(50)"), ("class_id BIGINT, \n\t", "")])
+    upgrade(mariadb, declared(), widen=True, report=silent)
+    run(mariadb, "ALTER TABLE widgets ADD CONSTRAINT mine CHECK (class_id <> refid)")
+    with pytest.raises(WarehouseError) as caught:
+        downgrade(mariadb, yes=False, report=silent)
+    text = str(caught.value)
+    assert "stopped at step 2 of 2 (what was done before it stays; run it again to go on from there)" in text
+    assert "because the step to drop column widgets.class_id failed: " in text
+    assert "(1054)." in text
+    assert "start the pipeline" not in text
+
+
+def test_a_refused_step_of_sqlite_has_changed_nothing(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'warehouse.db'}")
+    create(engine, [("class_id BIGINT, \n\t", "")], without={"batch_ledger"})
+    upgrade(engine, declared(), widen=False, report=silent)
+    run(engine, "ALTER TABLE widgets ADD COLUMN mine INTEGER AS (class_id + 1)")
+    before = schema(engine)
+    with pytest.raises(WarehouseError, match=r"stopped at step . of 2 \(nothing was changed\), because the step to"):
+        downgrade(engine, yes=False, report=silent)
+    assert schema(engine) == before
+    engine.dispose()
+
+
+def test_an_index_that_is_not_understood_gives_no_warning(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'warehouse.db'}")
+    create(engine, [("class_id BIGINT, \n\t", "")])
+    run(engine, "CREATE INDEX mine ON widgets (lower(name))")
+    upgrade(engine, declared(), widen=False, report=silent)
+    downgrade(engine, yes=False, report=silent)
+    assert not recwarn.list
+    engine.dispose()

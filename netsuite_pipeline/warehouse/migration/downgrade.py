@@ -15,7 +15,7 @@ from alembic.operations.ops import MigrateOperation
 from netsuite_pipeline.warehouse.engine import shown
 from netsuite_pipeline.warehouse.migration.activity import import_under_way
 from netsuite_pipeline.warehouse.migration.change_log import Change, ChangeLog, is_present
-from netsuite_pipeline.warehouse.migration.ddl import perform, retype
+from netsuite_pipeline.warehouse.migration.ddl import perform, reflecting, retype
 from netsuite_pipeline.warehouse.migration.difference import Action
 from netsuite_pipeline.warehouse.migration.errors import ChangeRefused
 from netsuite_pipeline.warehouse.migration.obstacles import data_lost, obstacles
@@ -38,7 +38,7 @@ def downgrade(engine: sa.Engine, *, yes: bool, report: Report) -> Downgrade:
     An import that writes nevertheless stops a server's downgrade before the step that would lose what it wrote.
     """
     doing = f"Undoing the last upgrade of {shown(engine.url)}"
-    with changing(engine, doing=doing) as session:
+    with changing(engine, doing=doing) as session, reflecting():
         log = ChangeLog(session)
         if not log.exists:
             return Downgrade(number=None, done=())
