@@ -3,19 +3,23 @@
 What is compared and done is in `warehouse.migration`; here it is printed.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import Engine, MetaData
+from sqlalchemy import URL, Engine, MetaData
+from sqlalchemy.engine import make_url
 
 from netsuite_pipeline.cli.console import results
 from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
 from netsuite_pipeline.record_types.custom import load_catalog
 from netsuite_pipeline.warehouse.engine import shown
+from netsuite_pipeline.warehouse.errors import WarehouseError
 from netsuite_pipeline.warehouse.migration import downgrade as downgrading
 from netsuite_pipeline.warehouse.migration import upgrade as upgrading
 from netsuite_pipeline.warehouse.migration.difference import Verdict
@@ -30,7 +34,7 @@ def check() -> None:
 
     Columns that are wider than declared are shown and are no difference.
     """
-    with _warehouse() as (engine, metadata):
+    with _warehouse(must_exist=True) as (engine, metadata):
         findings = upgrading.check(engine, metadata)
         if findings:
             results.print(_table(findings))
@@ -46,13 +50,20 @@ def upgrade(
     widen: Annotated[bool, typer.Option("--widen", help="Also make columns wider where the declared one is.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the DDL and change nothing.")] = False,
 ) -> None:
-    """Create what is missing. Refuses, changing nothing, if anything else differs. Exit code 1: not yet as declared."""
-    with _warehouse() as (engine, metadata):
+    """Create what is missing. Refuses, changing nothing, if anything else differs. Exit code 1: not yet as declared.
+
+    MySQL may copy all rows of a table for it: with a long table that takes a while, and writes wait.
+    """
+    with _warehouse(must_exist=dry_run) as (engine, metadata):
         if dry_run:
-            _show_statements(upgrading.planned(engine, metadata, widen=widen))
+            planned = upgrading.planned(engine, metadata, widen=widen)
+            _show_statements(planned)
+            if not planned:
+                _say(f"There is nothing to change in {shown(engine.url)}.")
             return
         outcome = upgrading.upgrade(engine, metadata, widen=widen, report=_say)
-        _say(f"{len(outcome.done)} changes were made in {shown(engine.url)}.")
+        made = "1 change was" if len(outcome.done) == 1 else f"{len(outcome.done)} changes were"
+        _say(f"{made} made in {shown(engine.url)}.")
         if outcome.left:
             names = ", ".join(f"{difference.table}.{difference.item}" for difference in outcome.left)
             _say(f"Narrower than declared: {names}. Widen them with: netsuite-pipeline db upgrade --widen")
@@ -70,7 +81,7 @@ def downgrade(
 
     Stop the services first, or restart them with the older declarations: they create what they miss.
     """
-    with _warehouse() as (engine, _):
+    with _warehouse(must_exist=True) as (engine, _):
         outcome = downgrading.downgrade(engine, yes=yes, report=_say)
         if outcome.number is None:
             _say(f"There is no upgrade of {shown(engine.url)} to undo.")
@@ -80,11 +91,24 @@ def downgrade(
 
 
 @contextmanager
-def _warehouse() -> Iterator[tuple[Engine, MetaData]]:
+def _warehouse(*, must_exist: bool) -> Iterator[tuple[Engine, MetaData]]:
     pipeline = PipelineResource()
-    metadata = warehouse_metadata(load_catalog(pipeline.settings()))
+    settings = pipeline.settings()
+    metadata = warehouse_metadata(load_catalog(settings))
+    if must_exist:
+        _refuse_to_create(make_url(settings.warehouse_url.get_secret_value()))
     with pipeline.engine() as engine:
         yield engine, metadata
+
+
+def _refuse_to_create(url: URL) -> None:
+    # SQLite makes an empty database of a name that is mistyped.
+    file = url.database if url.get_backend_name() == "sqlite" else None
+    if file and file != ":memory:" and not file.startswith("file:") and not Path(file).exists():
+        raise WarehouseError(
+            f"Opening {shown(url)} failed: there is no such file; correct WAREHOUSE_URL, or create the tables with"
+            " `netsuite-pipeline db upgrade`."
+        )
 
 
 def _say(sentence: str) -> None:
@@ -103,7 +127,17 @@ def _table(findings: Sequence[Finding]) -> Table:
 
 
 def _show_statements(findings: Sequence[Finding]) -> None:
+    if _copies_meet(findings):
+        _say(
+            "\n-- Each copy of a table below starts from the table of today, and the last one would undo the others:"
+            " `netsuite-pipeline db upgrade` makes them one after the other. Do not run them by hand as they stand."
+        )
     for finding in findings:
         _say(f"\n-- {finding.difference.title}")
         for statement in finding.statements:
             _say(f"{statement};")
+
+
+def _copies_meet(findings: Sequence[Finding]) -> bool:
+    changes = Counter(finding.difference.table for finding in findings)
+    return any(finding.copies and changes[finding.difference.table] > 1 for finding in findings)

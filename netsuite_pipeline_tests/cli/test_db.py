@@ -1,6 +1,7 @@
 """`db check`, `db upgrade` and `db downgrade`: what they print and how they end."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -26,6 +27,12 @@ def _change(engine: sa.Engine, *statements: str) -> None:
     with engine.begin() as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)
+
+
+def _retype(engine: sa.Engine, other: str) -> None:
+    with engine.begin() as connection:
+        text = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'subsidiaries'").scalar_one()
+    _change(engine, "DROP TABLE subsidiaries", text.replace("external_id VARCHAR(64)", f"external_id {other}"))
 
 
 def test_check_says_that_all_is_as_declared(command: Command, engine: sa.Engine) -> None:
@@ -73,10 +80,8 @@ def test_upgrade_does_it_and_downgrade_undoes_it(command: Command, engine: sa.En
     assert command("db", "check").exit_code == 1
 
 
-def test_upgrade_names_the_columns_that_it_left_narrow(command: Command, engine: sa.Engine) -> None:
-    with engine.begin() as connection:
-        text = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'subsidiaries'").scalar_one()
-    _change(engine, "DROP TABLE subsidiaries", text.replace("external_id VARCHAR(64)", "external_id VARCHAR(20)"))
+def test_upgrade_names_the_columns_that_it_left_retype(command: Command, engine: sa.Engine) -> None:
+    _retype(engine, "VARCHAR(20)")
     answer = command("db", "upgrade")
     assert answer.exit_code == 1
     assert "Narrower than declared: subsidiaries.external_id." in answer.output
@@ -87,9 +92,7 @@ def test_upgrade_names_the_columns_that_it_left_narrow(command: Command, engine:
 def test_check_shows_a_column_that_is_wider_than_declared_and_finds_no_difference(
     command: Command, engine: sa.Engine
 ) -> None:
-    with engine.begin() as connection:
-        text = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'subsidiaries'").scalar_one()
-    _change(engine, "DROP TABLE subsidiaries", text.replace("external_id VARCHAR(64)", "external_id VARCHAR(255)"))
+    _retype(engine, "VARCHAR(255)")
     answer = command("db", "check")
     assert answer.exit_code == 0
     assert "VARCHAR(255)" in answer.output
@@ -104,6 +107,38 @@ def test_what_needs_a_person_is_one_sentence_and_no_traceback(command: Command, 
     assert answer.exit_code == 1
     assert answer.errors.startswith("error: Nothing was changed in sqlite:///")
     assert answer.errors.count("\n") == 1
+
+
+def test_one_change_is_one_change(command: Command, engine: sa.Engine) -> None:
+    _change(engine, "DROP TABLE run_heartbeats")
+    assert "\n1 change was made in sqlite:///" in command("db", "upgrade").output
+    assert command("db", "upgrade").output.startswith("0 changes were made in sqlite:///")
+
+
+def test_a_dry_run_says_that_there_is_nothing_to_change(command: Command, engine: sa.Engine) -> None:
+    answer = command("db", "upgrade", "--dry-run")
+    assert (answer.exit_code, answer.output.count("\n")) == (0, 1)
+    assert answer.output.startswith("There is nothing to change in sqlite:///")
+
+
+@pytest.mark.parametrize("arguments", [("check",), ("upgrade", "--dry-run"), ("downgrade",)])
+def test_what_only_looks_creates_no_file(
+    command: Command, environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("WAREHOUSE_URL", f"sqlite:///{tmp_path / 'mistyped' / 'warehouse.db'}")
+    answer = command("db", *arguments)
+    assert answer.exit_code == 1
+    assert "there is no such file; correct WAREHOUSE_URL" in answer.errors
+    assert not (tmp_path / "mistyped").exists()
+
+
+def test_copies_of_one_table_are_not_to_be_run_by_hand(command: Command, engine: sa.Engine) -> None:
+    _retype(engine, "VARCHAR(20)")
+    remark = "Do not run them by hand as they stand."
+    assert remark not in command("db", "check").output
+    _change(engine, "ALTER TABLE subsidiaries DROP COLUMN name")
+    assert command("db", "check").output.count(remark) == 1
+    assert command("db", "upgrade", "--dry-run", "--widen").output.count(remark) == 1
 
 
 def test_there_may_be_nothing_to_undo(command: Command, engine: sa.Engine) -> None:

@@ -14,7 +14,7 @@ from netsuite_pipeline.warehouse.engine import read_connection, shown
 from netsuite_pipeline.warehouse.errors import INDEX_EXISTS, TABLE_EXISTS, code_of
 from netsuite_pipeline.warehouse.migration.change_log import ChangeLog
 from netsuite_pipeline.warehouse.migration.changes_table import SCHEMA_CHANGES
-from netsuite_pipeline.warehouse.migration.ddl import perform, statements
+from netsuite_pipeline.warehouse.migration.ddl import needs_copy, perform, reflecting, statements
 from netsuite_pipeline.warehouse.migration.difference import Action, Difference, Verdict
 from netsuite_pipeline.warehouse.migration.differences import differences
 from netsuite_pipeline.warehouse.migration.errors import ChangeRefused, change_error
@@ -24,10 +24,11 @@ from netsuite_pipeline.warehouse.migration.steps import Report, Steps
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A difference and the DDL that would settle it."""
+    """A difference and the DDL that would settle it; `copies` where SQLite would copy the table."""
 
     difference: Difference
     statements: tuple[str, ...]
+    copies: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ def check(engine: sa.Engine, metadata: sa.MetaData) -> tuple[Finding, ...]:
                 Finding(
                     difference=difference,
                     statements=statements(connection, difference.table, difference.operations),
+                    copies=needs_copy(connection, difference.operations),
                 )
                 for difference in differences(connection, metadata)
             )
@@ -67,7 +69,7 @@ def upgrade(engine: sa.Engine, metadata: sa.MetaData, *, widen: bool, report: Re
     under its number, so that one downgrade undoes both.
     """
     doing = f"Upgrading the tables of {shown(engine.url)}"
-    with changing(engine, doing=doing) as session:
+    with changing(engine, doing=doing) as session, reflecting():
         chosen, left = _chosen(engine, differences(session.connection, metadata), widen=widen)
         steps = Steps(session, doing=doing, total=len(chosen), report=report)
         # The record cannot hold its own beginning, and a downgrade keeps it.
