@@ -146,7 +146,7 @@ _PACKAGES = (
     "FROM trackingnumbermap INNER JOIN trackingnumber ON trackingnumber.id = trackingnumbermap.trackingnumber"
     " WHERE trackingnumbermap.transaction = transaction.id"
 )
-_PACKAGE_COUNT = f"(SELECT COUNT(*) {_PACKAGES})"
+_PACKAGE_COUNT = f"(SELECT COUNT(trackingnumber.id) {_PACKAGES})"
 # Whether NetSuite runs LISTAGG in a sub-select is not confirmed on a live account, and Oracle's help says that it does
 # not run it at all, which others have seen it do: an account that refuses it loses this column and nothing else. Beyond
 # 4,000 bytes LISTAGG fails (ORA-01489), and the whole page with it: where there are more, there is only their number.
