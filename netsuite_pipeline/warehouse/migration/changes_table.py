@@ -54,9 +54,10 @@ def change_tables(metadata: sa.MetaData) -> sa.MetaData:
 def edition_of(engine: sa.Engine, table: str) -> int:
     """The number of the last change that added a column to the table, 0 if none ever did; see `RecordType.edition`.
 
-    The column was empty then, in rows that are unchanged by their hash otherwise. WarehouseError.
+    The column was empty then, in rows that are unchanged by their hash otherwise. A change that was noted counts: an
+    upgrade that was killed may have made it. WarehouseError.
     """
-    added = sa.and_(CHANGES.c.table_name == table, CHANGES.c.action == ADDED_COLUMN, CHANGES.c.applied_at.is_not(None))
+    added = sa.and_(CHANGES.c.table_name == table, CHANGES.c.action == ADDED_COLUMN)
     try:
         with read_connection(engine) as connection:
             return connection.execute(sa.select(sa.func.max(CHANGES.c.id)).where(added)).scalar_one() or 0
