@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 from netsuite_pipeline.netsuite.errors import (
     ColumnLost,
@@ -66,7 +67,7 @@ def required_column_missing(record_type: RecordType, refusal: QueryRejected) -> 
 class WatchedQueries:
     """Queries of a record type whose columns were probed: a column that is missing all the same was lost meanwhile.
 
-    `on_lost` is called by the thread that learned it, before ColumnLost is raised.
+    `on_lost` is called by the thread that learned it, before ColumnLost or a refusal without a name is raised.
     """
 
     client: Queries
@@ -79,6 +80,9 @@ class WatchedQueries:
             return self.client.query(sql, cancelled=cancelled)
         except (QueryRejected, RecordTypeUnavailable) as error:
             if not self._is_about_a_column(error):
+                if isinstance(error, QueryRejected) and error.status == HTTPStatus.BAD_REQUEST:
+                    # It may be about a column all the same, without naming it: the next run looks which there are.
+                    self.on_lost()
                 raise
             self.on_lost()
             raise ColumnLost(
@@ -100,6 +104,9 @@ def _refusal(client: Queries, record_type: RecordType) -> Refusal | None:
     try:
         client.query(probe_query(record_type))
     except QueryRejected as error:
+        # A gateway's 403 or 404 is about no column.
+        if error.column is None and error.status != HTTPStatus.BAD_REQUEST:
+            raise
         return error
     except RecordTypeUnavailable as error:
         if error.table is None:
@@ -123,6 +130,10 @@ def _unnamed(client: Queries, record_type: RecordType, refusal: Refusal) -> Sequ
     while refused:
         part, latest = refused.pop()
         if len(part.fields) == 1:
+            queries += 2
+            # A fault that passes must not cost a column: refused once more, and accepted without it.
+            if _refusal(client, part) is None or _refusal(client, _only(part)) is not None:
+                raise latest
             found += [Absence(field=field, reason=latest.said) for field in part.fields]
             continue
         halves = [(half, answer) for half in _halves(part) if (answer := _refusal(client, half))]

@@ -257,13 +257,13 @@ def test_an_account_that_hides_tracking_numbers_can_count_them_still(sandbox, cl
 class Refusing:
     """An account that refuses what `refuses` says of a query's text, and names no column; it counts the queries."""
 
-    def __init__(self, client, refuses):
-        self.client, self.refuses, self.queries = client, refuses, 0
+    def __init__(self, client, refuses, *, status=400):
+        self.client, self.refuses, self.status, self.queries = client, refuses, status, 0
 
     def query(self, sql, *, cancelled=None):
         self.queries += 1
         if self.refuses(sql):
-            raise QueryRejected(f"Invalid or unsupported search, {len(sql)} characters", status=400)
+            raise QueryRejected(f"Invalid or unsupported search, {len(sql)} characters", status=self.status)
         return self.client.query(sql, cancelled=cancelled)
 
 
@@ -280,7 +280,22 @@ def test_a_text_that_is_declared_as_a_date_is_found_in_few_queries(sandbox, clie
     (absence,) = probe_columns(refusing, wrong)
     assert absence.field.name == "wrong"
     assert absence.reason.startswith("Invalid or unsupported search")
-    assert refusing.queries <= 3 + 2 * math.ceil(math.log2(len(wrong.fields)))
+    assert refusing.queries <= 5 + 2 * math.ceil(math.log2(len(wrong.fields)))
+
+
+@pytest.mark.parametrize("passing", [1, 2, 3])
+def test_a_refusal_without_a_name_that_passes_costs_no_column(sandbox, client, passing):
+    narrow = replace(CUSTOMER, fields=CUSTOMER.fields[:2], rules=())
+    refusing = Refusing(client, lambda sql: refusing.queries in {1, 1 + passing})
+    with pytest.raises(QueryRejected):
+        probe_columns(refusing, narrow)
+
+
+def test_a_refusal_of_a_gateway_is_about_no_column(sandbox, client):
+    refusing = Refusing(client, lambda sql: "customer.fax" in sql, status=404)
+    with pytest.raises(QueryRejected):
+        probe_columns(refusing, CUSTOMER)
+    assert refusing.queries == 1
 
 
 def test_each_column_that_is_refused_without_a_name_is_left_out_with_its_own_reason(sandbox, client):
@@ -405,11 +420,20 @@ def test_the_types_own_table_is_unavailable_in_mid_run_too(sandbox, client):
 
 
 def test_other_refusals_are_nobodys_column(sandbox, client):
-    queries = WatchedQueries(client=client, record_type=CUSTOMER, on_lost=lambda: pytest.fail("told"))
+    gateway = Refusing(client, lambda sql: True, status=404)
+    queries = WatchedQueries(client=gateway, record_type=CUSTOMER, on_lost=lambda: pytest.fail("told"))
     with pytest.raises(QueryRejected):
-        queries.query("SELEKT")
+        queries.query("SELECT id FROM customer")
     with pytest.raises(ColumnLost):
         WatchedQueries(client=client, record_type=CUSTOMER, on_lost=lambda: None).query("SELECT odd FROM customer")
+
+
+def test_after_a_refusal_without_a_name_the_next_run_looks_which_columns_there_are(sandbox, client):
+    told: list[bool] = []
+    queries = WatchedQueries(client=client, record_type=CUSTOMER, on_lost=lambda: told.append(True))
+    with pytest.raises(QueryRejected):
+        queries.query("SELEKT")
+    assert told == [True]
 
 
 @pytest.mark.parametrize("source", ["TO_CHAR(thing.name, 'X')", "BUILTIN.DF(thing.name)", "NVL(NAME, 0)", "thing.name"])
