@@ -3,9 +3,9 @@
 Nothing is altered: an import never changes a table that people may have changed on purpose (`netsuite-pipeline db
 upgrade` does, see `warehouse.migration`). What the tables look like is in `warehouse.tables`.
 
-A database refuses or warns of most values that a column cannot hold. Verified are the differences that it is silent
-about: other kinds of types, e.g. DOUBLE for DECIMAL (rounds) or CHAR for VARCHAR (cuts blanks), another key, and a
-storage engine that cannot roll back.
+A database refuses most values that a column cannot hold, or warns of them, and a warning rejects the row. Verified
+are the differences that it is silent about: other kinds of types, e.g. DOUBLE for DECIMAL (rounds) or CHAR for VARCHAR
+(cuts blanks), another key, and a storage engine that cannot roll back.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ from netsuite_pipeline.warehouse.errors import (
     warehouse_error,
 )
 from netsuite_pipeline.warehouse.migration.shapes import shape_of
-from netsuite_pipeline.warehouse.migration.storage import other_storage_engine, storage_statement
+from netsuite_pipeline.warehouse.migration.storage import other_storage_engine, storage_statement, view_names
 
 _COLUMNS_SHOWN = 5
 
@@ -82,7 +82,14 @@ def _create(engine: sa.Engine, item: sa.Table | sa.Index) -> None:
 def _verify(engine: sa.Engine, metadata: sa.MetaData) -> None:
     with read_connection(engine) as connection:
         inspector = sa.inspect(connection)
+        views = view_names(inspector)
         for table in metadata.sorted_tables:
+            # Before its columns, for which MySQL asks for a privilege more if it is a view.
+            if table.name in views:
+                raise SchemaError(
+                    f"A view of {shown(engine.url)} has the name of the table {table.name}: drop it or give it another"
+                    " name, and the table is created."
+                )
             try:
                 present = {column["name"].lower(): column["type"] for column in inspector.get_columns(table.name)}
                 key = inspector.get_pk_constraint(table.name)["constrained_columns"]
@@ -90,7 +97,7 @@ def _verify(engine: sa.Engine, metadata: sa.MetaData) -> None:
                 raise SchemaError(
                     f"Table {table.name} of {shown(engine.url)} vanished while it was checked; start again."
                 ) from None
-            _verify_storage(engine, inspector, table, has_key=bool(key))
+            _verify_storage(engine, inspector, table)
             missing = [column for column in table.columns if column.name.lower() not in present]
             if missing:
                 raise SchemaError(_explained(engine, table, missing))
@@ -99,12 +106,7 @@ def _verify(engine: sa.Engine, metadata: sa.MetaData) -> None:
                 _verify_type(engine, column, present[column.name.lower()])
 
 
-def _verify_storage(engine: sa.Engine, inspector: Inspector, table: sa.Table, *, has_key: bool) -> None:
-    if not has_key and table.name in inspector.get_view_names():
-        raise SchemaError(
-            f"A view of {shown(engine.url)} has the name of the table {table.name}: drop it or give it another name,"
-            " and the table is created."
-        )
+def _verify_storage(engine: sa.Engine, inspector: Inspector, table: sa.Table) -> None:
     if found := other_storage_engine(inspector, table):
         raise SchemaError(
             f"Table {table.name} of {shown(engine.url)} is stored by {found}, which would keep a part of a batch that"
@@ -134,10 +136,9 @@ def _verify_type(engine: sa.Engine, column: sa.Column[Any], found: TypeEngine[An
 
 
 def _explained(engine: sa.Engine, table: sa.Table, missing: list[sa.Column[object]]) -> str:
-    names = ", ".join(column.name for column in missing[:_COLUMNS_SHOWN])
-    more = f" and {len(missing) - _COLUMNS_SHOWN} more columns" if len(missing) > _COLUMNS_SHOWN else ""
+    names = ", ".join(repr(column.name) for column in missing[:_COLUMNS_SHOWN])
+    more = f" and {len(missing) - _COLUMNS_SHOWN} more" if len(missing) > _COLUMNS_SHOWN else ""
     return (
-        f"Table {table.name} of {shown(engine.url)} lacks {names}{more}, which its record types declare: run"
-        " `netsuite-pipeline db upgrade`, which adds them (`db check` shows how), or rename the table and it is created"
-        " anew."
+        f"Table {table.name} of {shown(engine.url)} lacks the column{'s' * (len(missing) > 1)} {names}{more}: run"
+        " `netsuite-pipeline db upgrade`, which adds what is missing (`db check` shows how)."
     )

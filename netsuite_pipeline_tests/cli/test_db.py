@@ -151,4 +151,4 @@ def test_an_import_that_lacks_a_column_names_the_command_that_adds_it(command: C
     _change(engine, "ALTER TABLE subsidiaries DROP COLUMN external_id")
     answer = command("import", "start", "--types", "subsidiary")
     assert answer.exit_code == 1
-    assert "run `netsuite-pipeline db upgrade`, which adds them" in answer.errors
+    assert "run `netsuite-pipeline db upgrade`, which adds what is missing" in answer.errors

@@ -51,7 +51,7 @@ def test_missing_columns_are_named_with_the_command_that_adds_them(warehouse_url
     )
     ensure_tables(engine, target_metadata([old]))
     with pytest.raises(
-        SchemaError, match=r"Table things of .* lacks colour, group, .*`netsuite-pipeline db upgrade`"
+        SchemaError, match=r"Table things of .* lacks the columns 'colour', 'group': run `netsuite-pipeline db upgrade`"
     ) as caught:
         ensure_tables(engine, target_metadata([new]))
     assert (engine.url.password or "no password") not in str(caught.value)

@@ -12,13 +12,13 @@ from alembic.autogenerate import produce_migrations
 from alembic.operations import ops
 from alembic.operations.ops import MigrateOperation
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy.engine import Inspector
 
 from netsuite_pipeline.warehouse.migration import columns
 from netsuite_pipeline.warehouse.migration.constraints import constraint_differences
 from netsuite_pipeline.warehouse.migration.ddl import reflecting
 from netsuite_pipeline.warehouse.migration.difference import Action, Difference, Verdict
 from netsuite_pipeline.warehouse.migration.shapes import Fit, shape_of
+from netsuite_pipeline.warehouse.migration.storage import view_names
 
 
 def differences(connection: sa.Connection, metadata: sa.MetaData) -> tuple[Difference, ...]:
@@ -27,7 +27,7 @@ def differences(connection: sa.Connection, metadata: sa.MetaData) -> tuple[Diffe
         inspector = sa.inspect(connection)
         by_table = _operations(connection, metadata)
         existing = set(inspector.get_table_names())
-        views = _views(inspector)
+        views = view_names(inspector)
         found: list[Difference] = []
         for table in metadata.sorted_tables:
             operations = by_table.get(table.name, [])
@@ -75,12 +75,6 @@ def _types_differ(context: MigrationContext, _found_column: Any, _column: Any, f
 
 def _is_declared(_object: Any, _name: Any, _kind: str, reflected: bool, compare_to: Any) -> bool:  # noqa: FBT001
     return not (reflected and compare_to is None)
-
-
-def _views(inspector: Inspector) -> set[str]:
-    names = inspector.get_view_names()
-    # To SQLite, Name and name are the same; declared names are in lower case.
-    return {name.lower() for name in names} if inspector.dialect.name == "sqlite" else set(names)
 
 
 def _view(dialect: sa.Dialect, table: sa.Table) -> Difference:

@@ -1,10 +1,16 @@
-"""The storage engine of a table: with any but InnoDB, a batch that fails halfway leaves rows behind.
+"""What stands behind a table's name: a view, or a storage engine that leaves rows of a batch that fails halfway.
 
 It stands apart from the other comparisons because imports look at it too, without Alembic.
 """
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Inspector
+
+
+def view_names(inspector: Inspector) -> set[str]:
+    """The views of the database; in lower case to SQLite, to which Name and name are the same."""
+    names = inspector.get_view_names()
+    return {name.lower() for name in names} if inspector.dialect.name == "sqlite" else set(names)
 
 
 def other_storage_engine(inspector: Inspector, table: sa.Table) -> str:
