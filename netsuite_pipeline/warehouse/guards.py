@@ -32,12 +32,12 @@ def guard_rejects(batch: TransformedBatch, *, percent: int) -> None:
     """
     if len(batch.rejections) <= GUARD_MIN_ROWS:
         return
-    (field, reason), count = Counter((one.field, one.reason) for one in batch.rejections).most_common(1)[0]
+    field, count = Counter(one.field for one in batch.rejections).most_common(1)[0]
     if count > GUARD_MIN_ROWS and count * 100 > percent * batch.fetched:
-        example = next(one.detail for one in batch.rejections if (one.field, one.reason) == (field, reason))
+        example = next(one for one in batch.rejections if one.field == field)
         raise RejectGuardTripped(
             f"Batch {batch.range.key} of {batch.record_type.name}: {count} of {batch.fetched} rows were rejected for"
-            f" {field} ({reason}: {example}), more than REJECT_GUARD_PERCENT={percent} allows; nothing was written. If"
-            " the rows are really bad, raise REJECT_GUARD_PERCENT and import the batch again; otherwise the declaration"
-            " of the column does not fit this account."
+            f" {field} (e.g. {example.reason}: {example.detail}), more than REJECT_GUARD_PERCENT={percent} allows;"
+            " nothing was written. If the rows are really bad, raise REJECT_GUARD_PERCENT and import the batch again;"
+            " otherwise the declaration of the column does not fit this account."
         )

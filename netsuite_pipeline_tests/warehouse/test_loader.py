@@ -167,7 +167,10 @@ def test_the_guard_allows_its_share_and_small_numbers(importer: Importer) -> Non
 def test_a_batch_of_which_most_rows_are_rejected_for_one_column_is_refused(importer: Importer) -> None:
     importer.load(batch_of(widgets([1])))
     before = importer.everything("widgets")
-    bad = [rejection((number,), id=str(number), amount="x") for number in range(2, 53)]
+    bad = [
+        replace(rejection((number,), id=str(number), amount="x"), reason=("too_long", "invalid_text")[number % 2])
+        for number in range(2, 53)
+    ]
     for _ in range(2):
         with pytest.raises(RejectGuardTripped, match=r"51 of 100 rows .*REJECT_GUARD_PERCENT=50") as caught:
             importer.load(batch_of(widgets(range(53, 102)), rejections=bad))
