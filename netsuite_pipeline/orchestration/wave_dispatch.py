@@ -28,13 +28,14 @@ from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import BatchStatus, Dispatch, Job, JobStatus, utc_now
 from netsuite_pipeline.waves.store import WaveStore
 
-# Nobody plans that long: 24 record types, with every retry used up, take less.
+# Nobody plans that long: all record types, with every retry used up, take less.
 _PLANNING_SECONDS = 7200.0
 
-# The runs would import with the daemon's declarations, and a column that only the command knows would be left empty.
+# Runs may import with the daemon's declarations, and a column that only the import's planner knows would stay empty.
 _DECLARED_OTHERWISE = (
-    "The daemon knows other declarations of record types than whoever started this import: restart the daemon and the"
-    " web server with the same RECORD_TYPES_FILE and the same version, and start the import again."
+    "The daemon was started with other declarations of record types than this import: RECORD_TYPES_FILE is another"
+    " file or was edited since, or the version is another. Restart the daemon and the web server, and start the import"
+    " again."
 )
 
 _LOGGER = logging.getLogger(__name__)

@@ -33,10 +33,9 @@ class Field:
     `name` is the column of the target table and the key of the row NetSuite answers (the query aliases
     it). `source` is the SuiteQL column, which belongs to the record type's own table if it has no dot, or a
     SuiteQL expression whose columns are all qualified. `length` counts characters (None: TEXT without a limit).
-    `references` names the record type whose `refid` this column holds, or the table if
-    several types fill it. A field that is not `stored` is there
-    for the rules only: it is asked for and has no column. A decimal that is `rounded` may have more decimals than
-    `scale`; any other is refused with them.
+    `references` names the record type whose `refid` this column holds, or the table if several types fill it. A field
+    that is not `stored` is there for the rules only: it is asked for and has no column. A decimal that is `rounded`
+    may have more decimals than `scale`; any other is refused with them.
     """
 
     name: str
@@ -83,8 +82,7 @@ def decimal(name: str, source: str | None = None, *, precision: int = 24, scale:
 def quotient(name: str, source: str | None = None) -> Field:
     """A number that NetSuite computes by division or multiplication, such as a rate, a percentage or units.
 
-    As exact as a column of MySQL's can be. Oracle ends such a number at 40 significant digits: what it has beyond the
-    30th decimal is no more than its own rounding, and is rounded here.
+    Oracle ends such a number at 40 significant digits; it is rounded at the 30th decimal, the last that MySQL holds.
     """
     return replace(decimal(name, source, precision=65, scale=30), rounded=True)
 

@@ -340,7 +340,7 @@ def test_an_import_that_was_planned_with_other_declarations_is_not_begun(
     assert isinstance(answer, dg.SkipReason)
     job = store.job(job_id)
     assert job.status is JobStatus.FAILED
-    assert "restart the daemon and the web server with the same RECORD_TYPES_FILE" in str(job.failure_reason)
+    assert "Restart the daemon and the web server, and start the import again." in str(job.failure_reason)
 
 
 def test_an_import_that_is_under_way_goes_on_after_a_change_of_declarations(
