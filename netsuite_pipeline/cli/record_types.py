@@ -54,7 +54,7 @@ def list_types(as_json: AsJson = False) -> None:
 @record_types_app.command()
 def show(
     name: Annotated[
-        str, typer.Argument(help="A record type, a table, or a column: customer, items.title.", metavar="NAME")
+        str, typer.Argument(help="A record type, a table, or a column: customer, items, items.title.", metavar="NAME")
     ],
     as_json: AsJson = False,
 ) -> None:
@@ -144,11 +144,12 @@ def _named(catalog: Catalog, name: str) -> list[RecordType]:
 
 
 def _show_column(record_types: list[RecordType], name: str, *, as_json: bool) -> None:
+    """The column in every type that fills it, and the columns that it is made of."""
     found = [
         {"record_type": record_type.name, "read_from": record_type.source.read_from, **column}
         for record_type in record_types
         for column in _columns(record_type)
-        if column["column"] == name
+        if column["column"] in {name, *_parts(record_type, name)} and _fills(record_type, name)
     ]
     if not found:
         known = {column["column"] or "" for record_type in record_types for column in _columns(record_type)}
@@ -160,12 +161,24 @@ def _show_column(record_types: list[RecordType], name: str, *, as_json: bool) ->
     if as_json:
         _print_json(found)
         return
-    table = _table("Record type", "NetSuite", "Kind", "Refers to")
+    table = _table("Record type", "Column", "NetSuite", "Kind", "Refers to")
     for one in found:
-        table.add_row(*(Text(one[key] or "") for key in ("record_type", "source", "kind", "references")))
+        table.add_row(*(Text(one[key] or "") for key in ("record_type", "column", "source", "kind", "references")))
     results.print(table)
-    for line in dict.fromkeys(line for record_type in record_types for line in _lookup_lines(record_type, found)):
+    filling = [record_type for record_type in record_types if _fills(record_type, name)]
+    lines = [f"Read from {record_type.source.read_from}" for record_type in filling]
+    lines += [line for record_type in filling for line in _lookup_lines(record_type, found)]
+    for line in dict.fromkeys(lines):
         results.print(Text(line, "dim"))
+
+
+def _parts(record_type: RecordType, name: str) -> tuple[str, ...]:
+    derived = [rule for rule in record_type.rules if isinstance(rule, Derived) and rule.field.name == name]
+    return derived[0].of if derived else ()
+
+
+def _fills(record_type: RecordType, name: str) -> bool:
+    return any(column["column"] == name for column in _columns(record_type))
 
 
 def _lookup_lines(record_type: RecordType, columns: list[dict[str, str | None]]) -> Iterator[str]:

@@ -104,7 +104,8 @@ def test_show_says_what_stands_behind_an_alias_a_rule_and_a_sub_select(command: 
 
 def test_show_of_a_column_names_every_type_that_fills_it(command: Command) -> None:
     rows = command("record-types", "show", "items.title").output.splitlines()
-    assert [line.split()[:2] for line in rows[1:]] == [["other_charge_item", "itemid"]]
+    assert [line.split()[:3] for line in rows[1:-1]] == [["other_charge_item", "title", "itemid"]]
+    assert rows[-1] == "Read from item"
 
     found = json.loads(command("record-types", "show", "items.mpn", "--json").output)
     assert {one["record_type"] for one in found} == {record_type.name for record_type in ITEM_TYPES}
@@ -112,6 +113,19 @@ def test_show_of_a_column_names_every_type_that_fills_it(command: Command) -> No
     shown = command("record-types", "show", "sales_orders.subsidiary_id").output
     assert "mainline.… is transactionline where" in shown
     assert "transactionbillingaddress" not in shown
+
+
+def test_show_of_a_column_that_is_made_of_others_shows_those_too(command: Command) -> None:
+    output = command("record-types", "show", "customers.billing_postal_code").output
+    rows = [line.split() for line in output.splitlines()]
+    assert rows[1][:3] == ["customer", "billing_zip", "billing.zip"]
+    assert rows[2][:3] == ["customer", "billing_postal_code", "billing_zip"]
+    assert "billing.… is entityaddress where billing.nkey = customer.defaultbillingaddress" in output
+
+
+def test_show_of_a_column_of_a_view_shows_the_view(command: Command) -> None:
+    output = command("record-types", "show", "chargetypes.name").output
+    assert "Read from (SELECT DISTINCT charge.chargetype AS id" in output
 
 
 def test_show_of_a_table_shows_its_type_or_names_its_types(command: Command) -> None:
