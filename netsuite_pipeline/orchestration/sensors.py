@@ -4,7 +4,6 @@ Shells only. What to dispatch is decided in `waves.coordinator`, which batches t
 """
 
 import datetime as dt
-import hashlib
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -120,7 +119,7 @@ def _discover(context: dg.SensorEvaluationContext, catalog: Catalog, pipeline: P
                     found.append(f"{name} failed ({error})")
                 if cancelled.is_set():
                     return "; ".join(found)
-    context.update_cursor(f"{_FINISHED}{utc_now().isoformat()} {_digest(catalog)}")
+    context.update_cursor(f"{_FINISHED}{utc_now().isoformat()} {catalog.digest}")
     return "; ".join(found)
 
 
@@ -136,15 +135,11 @@ def _set_after(seconds: float) -> Iterator[threading.Event]:
 
 
 def _finished_at(cursor: str | None, catalog: Catalog) -> dt.datetime | None:
-    """When a round over these record types ended; None if none has, or types were added since."""
+    """When a round over these record types ended; None if none has, or they were declared otherwise then."""
     if cursor is None or not cursor.startswith(_FINISHED):
         return None
     moment, _, digest = cursor.removeprefix(_FINISHED).partition(" ")
-    return dt.datetime.fromisoformat(moment) if digest == _digest(catalog) else None
-
-
-def _digest(catalog: Catalog) -> str:
-    return hashlib.blake2b(" ".join(catalog.names).encode(), digest_size=8).hexdigest()
+    return dt.datetime.fromisoformat(moment) if digest == catalog.digest else None
 
 
 def _found(name: str, plan: RangePlan | Unavailable) -> str:

@@ -55,7 +55,10 @@ class JobStore:
         now: dt.datetime,
         declarations: str | None = None,
     ) -> bool:
-        """Notes that an import was asked for. False, and nothing changes, if the job exists already."""
+        """Notes that an import was asked for. False if the job exists already.
+
+        Then nothing changes, except that a job that is still being planned is planned with these `declarations` now.
+        """
         values = {
             "job_id": check_job_id(job_id),
             "status": JobStatus.PLANNING,
@@ -69,6 +72,9 @@ class JobStore:
             self._transactions.run(lambda connection: connection.execute(insert(import_jobs).values(values)))
         except IntegrityError:
             self.job(job_id)
+            planning = (import_jobs.c.job_id == job_id, import_jobs.c.status == JobStatus.PLANNING)
+            again = update(import_jobs).where(*planning).values(declarations=declarations)
+            self._transactions.run(lambda connection: connection.execute(again))
             return False
         return True
 

@@ -62,6 +62,19 @@ def test_a_job_is_created_once(store: WaveStore, now: dt.datetime) -> None:
     assert store.job(JOB).status is JobStatus.PLANNING
 
 
+def test_a_plan_that_is_made_again_is_made_with_the_declarations_of_now(store: WaveStore, now: dt.datetime) -> None:
+    def create(declarations: str) -> None:
+        store.create_job(JOB, record_types=[], with_dependencies=True, trigger="ui", declarations=declarations, now=now)
+
+    create("before")
+    create("after a restart")
+    assert store.job(JOB).declarations == "after a restart"
+
+    store.save_plan(JOB, types=[], waves=[], max_retries=3, now=now)
+    create("too late")
+    assert store.job(JOB).declarations == "after a restart"
+
+
 def test_a_job_id_that_would_not_fit_a_run_key_is_refused(store: WaveStore, now: dt.datetime) -> None:
     with pytest.raises(WaveError, match="64 letters"):
         store.create_job("a job", record_types=[], with_dependencies=True, trigger="cli", now=now)
