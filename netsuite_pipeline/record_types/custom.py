@@ -72,7 +72,8 @@ class _Reading:
         self._spec = spec
         self._known = (*builtin.names, *spec.types)
         self._ids: dict[int, str] = {}
-        self._tables = {record_type.table for record_type in builtin}
+        self._builtin_tables = frozenset(record_type.table for record_type in builtin)
+        self._tables = set(self._builtin_tables)
         # Types that share a table share its columns, so one name means one column there.
         self._columns = {
             (record_type.table, field.name): _shape(field)
@@ -205,8 +206,9 @@ class _Reading:
         )
 
     def _check_reference(self, addition: Addition) -> None:
-        if addition.field is not None and addition.field.references is not None:
-            self._check_known(addition.field.references, (*addition.place, "references"))
+        # The name of a table stands for the types that fill it, as in `extend`.
+        if addition.field is not None and addition.field.references not in {None, *self._builtin_tables}:
+            self._check_known(str(addition.field.references), (*addition.place, "references"))
 
     def _check_known(self, name: str, place: Place) -> None:
         if name not in self._known:

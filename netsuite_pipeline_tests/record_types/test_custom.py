@@ -58,6 +58,11 @@ def test_the_example_shows_every_kind_there_is() -> None:
     assert {field.kind for found in catalog for field in found.value_fields if field not in builtin} == set(Kind)
 
 
+def test_a_reference_to_items_of_any_type_names_their_table(load: Load) -> None:
+    fleet = load(FLEET + "      tyre: {kind: reference, references: items}\n").get("fleet")
+    assert [field.references for field in fleet.fields if field.name == "tyre_id"] == ["items"]
+
+
 CHARGE_TYPE = (
     "extend:\n  charge_type:\n    source: chargetype\n    columns:\n"
     "      applytocustomer: {kind: boolean}\n      isinactive: {kind: boolean}\n"
