@@ -103,3 +103,13 @@ def encode_mysql(encoder: Encoder, values: Iterable[Any]) -> list[str]:
 def encode_sqlite(encoder: Encoder | None, values: Iterable[Any]) -> Iterable[Any]:
     """A column of values as driver values."""
     return values if encoder is None else [None if value is None else encoder(value) for value in values]
+
+
+def mysql_literal(column: sa.Column[Any], value: Any) -> str:
+    """One value of a column as SQL text."""
+    return encode_mysql(mysql_encoder(column), [value])[0]
+
+
+def sqlite_value(column: sa.Column[Any], value: Any) -> Any:
+    """One value of a column as the driver takes it."""
+    return next(iter(encode_sqlite(sqlite_encoder(column), [value])))

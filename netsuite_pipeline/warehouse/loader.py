@@ -24,7 +24,7 @@ from netsuite_pipeline.warehouse.guards import guard_deletes, guard_rejects
 from netsuite_pipeline.warehouse.ledger import Ledger, check_still_latest, is_stored, store_ledger
 from netsuite_pipeline.warehouse.reconcile import Difference, difference, flag_deleted
 from netsuite_pipeline.warehouse.rejects import RejectContext, store_rejects
-from netsuite_pipeline.warehouse.statements import UpsertBuilder, upsert_builder
+from netsuite_pipeline.warehouse.statements import UpsertBuilder, record_layout, upsert_builder
 from netsuite_pipeline.warehouse.tables import utc_now
 from netsuite_pipeline.warehouse.upsert import RefusedRow, Upsert
 
@@ -156,7 +156,7 @@ class BatchLoader:
         builder = self._builders.get(known)
         if builder is None:
             table = self._metadata.tables[record_type.table]
-            builder = self._builders[known] = upsert_builder(connection, record_type, table)
+            builder = self._builders[known] = upsert_builder(connection, record_layout(record_type, table))
         return builder
 
 

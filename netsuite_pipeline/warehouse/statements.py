@@ -6,8 +6,8 @@ and what happens when some are refused, is decided in `warehouse.upsert`.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -19,9 +19,10 @@ from netsuite_pipeline.warehouse.encoding import (
     encode_mysql,
     encode_sqlite,
     mysql_encoder,
+    mysql_literal,
     quote_moment,
-    quote_text,
     sqlite_encoder,
+    sqlite_value,
 )
 from netsuite_pipeline.warehouse.errors import PACKET_TOO_LARGE, RowsRefused
 from netsuite_pipeline.warehouse.tables import BOOKKEEPING
@@ -47,8 +48,55 @@ class Chunk:
     oversize: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The columns of a table that a statement writes, and where their values come from.
+
+    `key` decides whether a row is there already: the primary key, or the columns of a unique index. `positions` maps
+    columns to places in `Row.values`; `hash_column` gets `Row.hash`, `moment_column` the time of the import, and
+    `constants` are the same in every row. Columns of the table that are in none of them stay as they are.
+    """
+
+    table: sa.Table
+    key: tuple[str, ...]
+    positions: Mapping[str, int]
+    hash_column: str | None = None
+    moment_column: str | None = None
+    constants: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns in the order in which their values are sent."""
+        single = (name for name in (self.hash_column, self.moment_column) if name)
+        return (*self.positions, *single, *self.constants)
+
+    @property
+    def updated(self) -> tuple[str, ...]:
+        """The columns that change in a row that is there already."""
+        return tuple(name for name in self.names if name not in self.key)
+
+
+def record_layout(record_type: RecordType, table: sa.Table) -> Layout:
+    """The layout of a record type's rows in its table.
+
+    Columns of other record types alone are set to NULL: a row that moves here from one of them must not keep its
+    values. Those that the account lacks (`RecordType.absent`) are left as they are.
+    """
+    imported = columns_of(record_type)
+    known = {*imported, *BOOKKEEPING, *record_type.absent}
+    foreign = dict.fromkeys(column.name for column in table.c if column.name not in known)
+    return Layout(
+        table=table,
+        key=tuple(column.name for column in table.primary_key),
+        positions={name: position for position, name in enumerate(imported)},
+        hash_column="row_hash",
+        moment_column="imported_at",
+        constants={"record_type": record_type.name, "deleted_at": None, **foreign},
+    )
+
+
 class UpsertBuilder(Protocol):
-    """Builds upsert statements for the rows of one record type."""
+    """Builds upsert statements for the rows of one layout."""
 
     # Whether the server counts 1 for an inserted and 2 for an updated row, as MySQL does.
     counts_updates_twice: bool
@@ -58,16 +106,14 @@ class UpsertBuilder(Protocol):
         ...
 
 
-def upsert_builder(connection: sa.Connection, record_type: RecordType, table: sa.Table) -> UpsertBuilder:
-    """The builder for the connection's database. Columns of other record types alone are set to NULL; those that the
-    account lacks (`RecordType.absent`) are left as they are.
-    """
+def upsert_builder(connection: sa.Connection, layout: Layout) -> UpsertBuilder:
+    """The builder for the connection's database."""
     if connection.dialect.name == "sqlite":
-        return SQLiteUpsertBuilder(record_type, table)
+        return SQLiteUpsertBuilder(layout)
     packet = int(connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one())
     dialect: Any = connection.dialect
     alias = not dialect.is_mariadb and dialect.server_version_info >= _ROW_ALIAS_SINCE
-    return MySQLUpsertBuilder(record_type, table, row_alias=alias, max_packet=packet)
+    return MySQLUpsertBuilder(layout, row_alias=alias, max_packet=packet)
 
 
 class MySQLUpsertBuilder:
@@ -77,21 +123,21 @@ class MySQLUpsertBuilder:
 
     def __init__(
         self,
-        record_type: RecordType,
-        table: sa.Table,
+        layout: Layout,
         *,
         row_alias: bool,
         max_packet: int,
         chunk_rows: int = CHUNK_ROWS,
     ) -> None:
-        layout = _Layout(record_type, table)
-        self._encoders = [mysql_encoder(column) for column in layout.imported]
-        self._record_type = quote_text(record_type.name)
-        self._nulls = ",NULL" * len(layout.foreign)
+        self._layout = layout
+        self._encoders = [
+            (position, mysql_encoder(layout.table.c[name])) for name, position in layout.positions.items()
+        ]
+        self._constants = [mysql_literal(layout.table.c[name], value) for name, value in layout.constants.items()]
         columns = ",".join(_backticked(name) for name in layout.names)
         new = "{0}=new.{0}" if row_alias else "{0}=VALUES({0})"
         updates = ",".join(new.format(_backticked(name)) for name in layout.updated)
-        self._head = f"INSERT INTO {_backticked(table.name)} ({columns}) VALUES\n"
+        self._head = f"INSERT INTO {_backticked(layout.table.name)} ({columns}) VALUES\n"
         self._tail = f"\n{'AS new ' if row_alias else ''}ON DUPLICATE KEY UPDATE {updates}"
         self._chunk_rows = chunk_rows
         self._chunk_bytes = min(max_packet // 2, CHUNK_BYTES)
@@ -112,11 +158,13 @@ class MySQLUpsertBuilder:
             yield self._chunk(group[first:], texts[first:], size)
 
     def _row_texts(self, rows: Sequence[Row], imported_at: dt.datetime) -> list[str]:
-        columns = zip(*(row.values for row in rows), strict=True)
-        encoded = [encode_mysql(encoder, values) for encoder, values in zip(self._encoders, columns, strict=True)]
-        encoded.append([f"x'{row.hash.hex()}'" for row in rows])
-        end = f",{self._record_type},{quote_moment(imported_at)},NULL{self._nulls})"
-        return [f"({','.join(values)}{end}" for values in zip(*encoded, strict=True)]
+        columns = list(zip(*(row.values for row in rows), strict=True))
+        encoded = [encode_mysql(encoder, columns[position]) for position, encoder in self._encoders]
+        if self._layout.hash_column:
+            encoded.append([f"x'{row.hash.hex()}'" for row in rows])
+        same = [quote_moment(imported_at)] if self._layout.moment_column else []
+        end = ",".join(["", *same, *self._constants])
+        return [f"({','.join(values)}{end})" for values in zip(*encoded, strict=True)]
 
     def _chunk(self, rows: Sequence[Row], texts: list[str], size: int) -> Chunk:
         values = ",\n".join(texts)
@@ -132,33 +180,34 @@ class SQLiteUpsertBuilder:
 
     counts_updates_twice = False
 
-    def __init__(self, record_type: RecordType, table: sa.Table) -> None:
-        layout = _Layout(record_type, table)
-        self._encoders = [sqlite_encoder(column) for column in layout.imported]
-        self._record_type = record_type.name
-        self._nulls = (None,) * len(layout.foreign)
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._encoders = [
+            (position, sqlite_encoder(layout.table.c[name])) for name, position in layout.positions.items()
+        ]
+        self._constants = [sqlite_value(layout.table.c[name], value) for name, value in layout.constants.items()]
         columns = ",".join(_quoted(name) for name in layout.names)
         places = ",".join("?" * len(layout.names))
         updates = ",".join(f"{_quoted(name)}=excluded.{_quoted(name)}" for name in layout.updated)
-        key = ",".join(_quoted(column.name) for column in table.primary_key)
+        key = ",".join(_quoted(name) for name in layout.key)
         self._sql = (
-            f"INSERT INTO {_quoted(table.name)} ({columns}) VALUES ({places})"
+            f"INSERT INTO {_quoted(layout.table.name)} ({columns}) VALUES ({places})"
             f" ON CONFLICT ({key}) DO UPDATE SET {updates}"
         )
 
     def chunks(self, rows: Sequence[Row], imported_at: dt.datetime) -> Iterator[Chunk]:
         """At most CHUNK_ROWS rows per statement."""
-        moment = imported_at.isoformat(" ", "microseconds")
+        same = [imported_at.isoformat(" ", "microseconds")] if self._layout.moment_column else []
+        end = (*same, *self._constants)
         for start in range(0, len(rows), CHUNK_ROWS):
             group = rows[start : start + CHUNK_ROWS]
-            columns = zip(*(row.values for row in group), strict=True)
-            encoded = [encode_sqlite(encoder, values) for encoder, values in zip(self._encoders, columns, strict=True)]
-            hashes = [row.hash for row in group]
-            parameters = [
-                (*values, self._record_type, moment, None, *self._nulls)
-                for values in zip(*encoded, hashes, strict=True)
-            ]
-            yield Chunk(rows=group, sql=self._sql, parameters=parameters)
+            columns = list(zip(*(row.values for row in group), strict=True))
+            encoded = [encode_sqlite(encoder, columns[position]) for position, encoder in self._encoders]
+            if self._layout.hash_column:
+                encoded.append([row.hash for row in group])
+            yield Chunk(
+                rows=group, sql=self._sql, parameters=[(*values, *end) for values in zip(*encoded, strict=True)]
+            )
 
 
 def execute(connection: sa.Connection, chunk: Chunk) -> int:
@@ -178,20 +227,6 @@ def execute(connection: sa.Connection, chunk: Chunk) -> int:
         quoted = "; ".join(f"{level} {code}: {text}" for level, code, text in warnings[:_WARNINGS_QUOTED])
         raise RowsRefused(f"the database warned: {quoted}", code=warnings[0][1] if warnings else None)
     return result.rowcount
-
-
-class _Layout:
-    """The columns: imported, row_hash, record_type, imported_at, deleted_at, other types' own."""
-
-    def __init__(self, record_type: RecordType, table: sa.Table) -> None:
-        imported = columns_of(record_type)
-        known = {*imported, *BOOKKEEPING, *record_type.absent}
-        self.imported = [table.c[name] for name in imported]
-        # A row that moves here from another type of the same table must not keep that type's values.
-        self.foreign = [column.name for column in table.c if column.name not in known]
-        self.names = [*imported, "row_hash", "record_type", "imported_at", "deleted_at", *self.foreign]
-        key = {column.name for column in table.primary_key}
-        self.updated = [name for name in self.names if name not in key]
 
 
 def _backticked(name: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from netsuite_pipeline.warehouse.encoding import mysql_encoder, quote_decimal, quote_text
-from netsuite_pipeline.warehouse.statements import CHUNK_BYTES, CHUNK_ROWS, MySQLUpsertBuilder
+from netsuite_pipeline.warehouse.statements import CHUNK_BYTES, CHUNK_ROWS, MySQLUpsertBuilder, record_layout
 from netsuite_pipeline.warehouse.tables import target_metadata
 from netsuite_pipeline_tests.warehouse.samples import MORE_THAN_A_CHUNK, WIDGET, row, widgets
 
@@ -17,7 +17,7 @@ TABLE = target_metadata([WIDGET]).tables["widgets"]
 
 
 def builder(**options: Any) -> MySQLUpsertBuilder:
-    return MySQLUpsertBuilder(WIDGET, TABLE, **{"row_alias": False, "max_packet": 64 * 2**20, **options})
+    return MySQLUpsertBuilder(record_layout(WIDGET, TABLE), **{"row_alias": False, "max_packet": 64 * 2**20, **options})
 
 
 def test_a_statement_reads_as_expected() -> None:
@@ -26,8 +26,8 @@ def test_a_statement_reads_as_expected() -> None:
     (chunk,) = builder().chunks([sample], NOW)
     assert chunk.parameters is None
     assert chunk.sql.splitlines()[1] == (
-        f"(-7,'-7','it\\'s',NULL,NULL,NULL,-1.50,1,'2026-01-02',NULL,x'{sample.hash.hex()}','widget',"
-        "'2026-01-31 23:59:59.123456',NULL)"
+        f"(-7,'-7','it\\'s',NULL,NULL,NULL,-1.50,1,'2026-01-02',NULL,x'{sample.hash.hex()}',"
+        "'2026-01-31 23:59:59.123456','widget',NULL)"
     )
     assert "`order`=VALUES(`order`)" in chunk.sql
     assert "`deleted_at`=VALUES(`deleted_at`)" in chunk.sql
