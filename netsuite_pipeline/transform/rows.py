@@ -9,6 +9,8 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
+import orjson
+
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.model import Derived, RecordType
 from netsuite_pipeline.transform.batch import Row
@@ -37,7 +39,8 @@ class RowTransformer:
         # NetSuite adds `links` to every row; it is no column.
         self._known = frozenset(field.name for field in record_type.source_fields) | {"links"}
         # What a row's values are of: in one column less, or under another name, equal values are another row.
-        columns = (columns_of(record_type), record_type.absent, record_type.edition)
+        kinds = [field.kind.value for field in record_type.value_fields]
+        columns = (columns_of(record_type), kinds, record_type.absent, record_type.edition)
         self._salt = _digest(repr(columns).encode())
 
     def transform(self, row: Mapping[str, Any], within: BatchRange) -> Row | Rejection:
@@ -71,14 +74,28 @@ class RowTransformer:
             value = row.get(name)
             if value is None:
                 raise _RowError(name, RejectReason.MISSING_KEY, f"the row has no {name}")
-            key.append(_converted(name, convert, value))
+            try:
+                key.append(convert(value))
+            except ConversionError as error:
+                raise _RowError(name, error.reason, error.detail) from None
         return tuple(key)
+
+    def _first_error(self, row: Mapping[str, Any]) -> "_RowError":
+        # Which column it is costs a second look at the bad row, and nothing at the good ones.
+        for name, convert in self._fields:
+            try:
+                if (value := row.get(name)) is not None:
+                    convert(value)
+            except ConversionError as error:
+                return _RowError(name, error.reason, error.detail)
+        raise AssertionError("a converter refused a value once and took it the second time")
 
     def _values(self, key: tuple[int, ...], row: Mapping[str, Any]) -> list[Any]:
         get = row.get
-        converted = [
-            None if (value := get(name)) is None else _converted(name, convert, value) for name, convert in self._fields
-        ]
+        try:
+            converted = [None if (value := get(name)) is None else convert(value) for name, convert in self._fields]
+        except ConversionError:
+            raise self._first_error(row) from None
         if self._checks or self._derived or self._unstored:
             typed = dict(zip(self._names, (*key, *converted), strict=True))
             for check in self._checks:
@@ -95,38 +112,22 @@ class RowTransformer:
 def hash_values(values: tuple[Any, ...], *, salt: bytes = b"") -> bytes:
     """16 bytes that differ whenever a value differs, or `salt` (at most 16 bytes), which stands for the columns.
 
-    Values are separated by a byte that UTF-8 text cannot contain, and typed, so that '1' and 1 or None and ''
-    never collide. Decimals are compared by value: 1.50 and 1.5 are the same money.
+    JSON tells '1' from 1 and None from ''; a date and its text look alike there, and `salt` knows the kinds. Decimals
+    are compared by value: 1.50 and 1.5 are the same money. (60 values: 10 µs, 39 with a Python function for each.)
     """
-    return _digest(b"\xff".join(map(_hashable, values)), salt=salt)
+    return _digest(orjson.dumps(values, default=_plain), salt=salt)
 
 
 def _digest(data: bytes, *, salt: bytes = b"") -> bytes:
     return blake2b(data, digest_size=_HASH_BYTES, salt=salt).digest()
 
 
-def _hashable(value: Any) -> bytes:
-    if value is None:
-        return b"n"
-    if isinstance(value, str):
-        return b"s" + value.encode()
-    if type(value) is bool:
-        return b"T" if value else b"F"
-    if isinstance(value, int):
-        return b"i%d" % value
-    if isinstance(value, Decimal):
-        # Not normalize(): it rounds to the 28 digits of decimal's context.
-        text = f"{value:f}" if value else "0"
-        return b"D" + (text.rstrip("0").rstrip(".") if "." in text else text).encode()
-    moment: str = value.isoformat()
-    return b"d" + moment.encode()
-
-
-def _converted(name: str, convert: Any, value: Any) -> Any:
-    try:
-        return convert(value)
-    except ConversionError as error:
-        raise _RowError(name, error.reason, error.detail) from None
+def _plain(value: Any) -> str:
+    if not isinstance(value, Decimal):
+        raise TypeError(f"a row holds no {type(value).__name__}")
+    # Not normalize(): it rounds to the 28 digits of decimal's context.
+    text = f"{value:f}" if value else "0"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 class _RowError(Exception):

@@ -22,6 +22,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,99}")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATETIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+_SAFE_DIGITS = 18
 _BIGINT = range(-(2**63), 2**63)
 # MySQL's DATE and DATETIME start at year 1000 (manual, "The DATE, DATETIME, and TIMESTAMP Types").
 _FIRST_YEAR = 1000
@@ -52,6 +53,8 @@ def converter_for(field: Field) -> Converter:
 
 def convert_integer(value: Any) -> int:
     """`"-7"` -> -7. Refuses what is not a whole number or does not fit a signed 64-bit column."""
+    if type(value) is str and len(value) <= _SAFE_DIGITS and value.isascii() and value.isdigit():
+        return int(value)
     if type(value) is not int:
         if not isinstance(value, str) or _INTEGER.fullmatch(value) is None:
             raise ConversionError(RejectReason.INVALID_NUMBER, f"{_shown(value)} is not a whole number")
@@ -125,8 +128,11 @@ def decimal_converter(*, precision: int, scale: int, rounded: bool = False) -> C
 
 def text_converter(*, length: int | None) -> Converter:
     """A converter that passes text of at most `length` characters (None: up to LONGTEXT's 4 GiB)."""
+    most = _LONGTEXT_BYTES if length is None else length
 
     def convert_text(value: Any) -> str:
+        if type(value) is str and len(value) <= most and value.isascii():
+            return value
         if type(value) is int:
             value = str(value)
         elif not isinstance(value, str):
