@@ -16,7 +16,6 @@ from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.transform.rows import columns_of
 from netsuite_pipeline.warehouse.encoding import (
-    encode_mysql,
     encode_sqlite,
     mysql_encoder,
     mysql_literal,
@@ -159,7 +158,7 @@ class MySQLUpsertBuilder:
 
     def _row_texts(self, rows: Sequence[Row], imported_at: dt.datetime) -> list[str]:
         columns = list(zip(*(row.values for row in rows), strict=True))
-        encoded = [encode_mysql(encoder, columns[position]) for position, encoder in self._encoders]
+        encoded = [encode(columns[position]) for position, encode in self._encoders]
         if self._layout.hash_column:
             encoded.append([f"x'{row.hash.hex()}'" for row in rows])
         same = [quote_moment(imported_at)] if self._layout.moment_column else []

@@ -26,7 +26,7 @@ def test_a_statement_reads_as_expected() -> None:
     (chunk,) = builder().chunks([sample], NOW)
     assert chunk.parameters is None
     assert chunk.sql.splitlines()[1] == (
-        f"(-7,'-7','it\\'s',NULL,NULL,NULL,-1.50,1,'2026-01-02',NULL,x'{sample.hash.hex()}',"
+        f"(-7,'-7','it\\'s',NULL,NULL,NULL,-1.50,true,'2026-01-02',NULL,x'{sample.hash.hex()}',"
         "'2026-01-31 23:59:59.123456','widget',NULL)"
     )
     assert "`order`=VALUES(`order`)" in chunk.sql
@@ -76,4 +76,4 @@ def test_decimals_have_no_exponent() -> None:
 @pytest.mark.parametrize("column", [column.name for column in TABLE.c if not isinstance(column.type, sa.String)])
 def test_a_value_of_the_wrong_type_can_never_become_sql(column: str) -> None:
     with pytest.raises(TypeError):
-        mysql_encoder(TABLE.c[column])("1); DROP TABLE widgets; --")
+        mysql_encoder(TABLE.c[column])(["1); DROP TABLE widgets; --"])
