@@ -35,7 +35,8 @@ class Field:
     SuiteQL expression whose columns are all qualified. `length` counts characters (None: TEXT without a limit).
     `references` names the record type whose `refid` this column holds, or the table if several types fill it. A field
     that is not `stored` is there for the rules only: it is asked for and has no column. A decimal that is `rounded`
-    may have more decimals than `scale`; any other is refused with them.
+    may have more decimals than `scale`; any other is refused with them. Text of which the column takes only a part is
+    cut if it may be `truncate`d, which is recorded; any other is refused.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Field:
     nullable: bool = True
     stored: bool = True
     rounded: bool = False
+    truncate: bool = False
 
     @property
     def is_expression(self) -> bool:

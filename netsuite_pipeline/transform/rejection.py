@@ -23,6 +23,10 @@ class RejectReason(StrEnum):
     TOO_LONG = "too_long"
     OUT_OF_RANGE = "out_of_range"
     TOO_PRECISE = "too_precise"
+    NULL_VALUE = "null_value"
+    DUPLICATE_VALUE = "duplicate_value"
+    MISSING_REFERENCE = "missing_reference"
+    CHECK_FAILED = "check_failed"
     DATABASE = "database"
 
 

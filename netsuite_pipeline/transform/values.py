@@ -48,7 +48,8 @@ def converter_for(field: Field) -> Converter:
         case Kind.DECIMAL:
             return decimal_converter(precision=field.precision or 24, scale=field.scale or 0, rounded=field.rounded)
         case Kind.TEXT:
-            return text_converter(length=field.length)
+            # What is too long for the column is cut where the table is known, and recorded there.
+            return text_converter(length=None if field.truncate else field.length)
 
 
 def convert_integer(value: Any) -> int:
@@ -117,7 +118,7 @@ def decimal_converter(*, precision: int, scale: int, rounded: bool = False) -> C
             # -0 and 0E+5 are the same money as 0.
             return _ZERO
         fitting(number, value)
-        if _decimals_of(number) <= scale:
+        if decimals_of(number) <= scale:
             return number
         if rounded:
             return fitting(number.quantize(last, context=exact), value) or _ZERO
@@ -171,7 +172,8 @@ def _decimal_of(value: Any) -> Decimal:
     raise ConversionError(RejectReason.INVALID_NUMBER, f"{_shown(value)} is not a number")
 
 
-def _decimals_of(number: Decimal) -> int:
+def decimals_of(number: Decimal) -> int:
+    """Digits after the point, without trailing zeros."""
     _, digits, exponent = number.as_tuple()
     # _DECIMAL lets no infinity and no NaN pass, whose exponents are letters.
     decimals = -int(exponent)

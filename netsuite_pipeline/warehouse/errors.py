@@ -6,11 +6,13 @@ loader (rows, transient errors) and by `waves` (failed batches).
 """
 
 import sqlite3
+from collections.abc import Sequence
 from enum import Enum
 
 from sqlalchemy.exc import DBAPIError
 
 from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.transform.rejection import RejectReason
 
 
 class WarehouseError(Exception):
@@ -59,11 +61,18 @@ class ConcurrentWrite(WarehouseError):
 
 
 class RowsRefused(Exception):
-    """A statement whose rows the database would change or refuse; caught where chunks are split."""
+    """A statement whose rows the database would change or refuse; caught where chunks are divided.
 
-    def __init__(self, message: str, *, code: int | None) -> None:
+    `rows` are the places of those that the database named.
+    """
+
+    def __init__(
+        self, message: str, *, code: int | None, reason: RejectReason = RejectReason.DATABASE, rows: Sequence[int] = ()
+    ) -> None:
         super().__init__(message)
         self.code = code
+        self.reason = reason
+        self.rows = rows
 
 
 class Fault(Enum):
@@ -79,8 +88,8 @@ class Fault(Enum):
 # lost.
 _TRANSIENT = frozenset({1040, 1053, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 2055, 4031})
 
-# 1048 NULL, 1062 duplicate, 1118 row too large, 1153 packet, 1264 range, 1265 truncated, 1292 date, 1364 no
-# default, 1366 value, 1367 illegal value, 1406 too long, 1411 function value, 1452 foreign key, 1526
+# 1048 NULL, 1062 duplicate, 1118 row too large, 1153 packet, 1264 range, 1265 truncated, 1292 date,
+# 1366 value, 1367 illegal value, 1406 too long, 1411 function value, 1452 foreign key, 1526
 # partition, 1644 SIGNAL of a trigger, 1690 out of range, 3140 JSON, 3819 (MySQL) and 4025 (MariaDB) check
 # constraint.
 _ROWS = frozenset(
@@ -92,7 +101,6 @@ _ROWS = frozenset(
         1264,
         1265,
         1292,
-        1364,
         1366,
         1367,
         1406,
@@ -106,6 +114,27 @@ _ROWS = frozenset(
         4025,
     }
 )
+
+# What the codes say of a row, in the words of `import_rejects`. SQLite's are extended result codes.
+_REASONS = {
+    1048: RejectReason.NULL_VALUE,
+    1062: RejectReason.DUPLICATE_VALUE,
+    1153: RejectReason.TOO_LONG,
+    1264: RejectReason.OUT_OF_RANGE,
+    1265: RejectReason.TOO_PRECISE,
+    1366: RejectReason.INVALID_TEXT,
+    1406: RejectReason.TOO_LONG,
+    1452: RejectReason.MISSING_REFERENCE,
+    3819: RejectReason.CHECK_FAILED,
+    4025: RejectReason.CHECK_FAILED,
+}
+_SQLITE_REASONS = {
+    sqlite3.SQLITE_CONSTRAINT_CHECK: RejectReason.CHECK_FAILED,
+    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY: RejectReason.MISSING_REFERENCE,
+    sqlite3.SQLITE_CONSTRAINT_NOTNULL: RejectReason.NULL_VALUE,
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE: RejectReason.DUPLICATE_VALUE,
+    sqlite3.SQLITE_TOOBIG: RejectReason.TOO_LONG,
+}
 
 DUPLICATE_KEY = 1062
 PACKET_TOO_LARGE = 1153
@@ -123,6 +152,7 @@ _ADVICE = {
     1142: "grant the user SELECT, INSERT, UPDATE, DELETE, CREATE and INDEX on the database, for `db upgrade` and"
     " `db downgrade` also ALTER and DROP",
     1146: "start the pipeline again so that it creates the table",
+    1364: "NetSuite does not fill the column: give it a DEFAULT in the table, or let it be NULL",
     1698: "check user and password of WAREHOUSE_URL",
     2002: "check that the server runs and that WAREHOUSE_URL names its socket",
     2003: "check host and port of WAREHOUSE_URL and that the server runs",
@@ -140,6 +170,19 @@ def code_of(error: DBAPIError) -> int | None:
         return None if code is None else int(code) & 0xFF
     first = cause.args[0] if cause is not None and cause.args else None
     return first if isinstance(first, int) and first > 0 else None
+
+
+def reason_of_code(code: int | None) -> RejectReason:
+    """What MySQL's errno says of a row; `database` where it says nothing particular."""
+    return _REASONS.get(code or 0, RejectReason.DATABASE)
+
+
+def reject_reason_of(error: DBAPIError) -> RejectReason:
+    """What the error says of the row that is refused."""
+    if isinstance(error.orig, sqlite3.Error):
+        extended = getattr(error.orig, "sqlite_errorcode", None) or 0
+        return _SQLITE_REASONS.get(extended, RejectReason.DATABASE)
+    return reason_of_code(code_of(error))
 
 
 def message_of(error: DBAPIError) -> str:

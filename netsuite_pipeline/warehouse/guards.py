@@ -25,19 +25,28 @@ def guard_deletes(change: Difference, *, record_type: str, batch: BatchRange, pe
         )
 
 
-def guard_rejects(batch: TransformedBatch, *, percent: int) -> None:
-    """RejectGuardTripped if over GUARD_MIN_ROWS rows, and over `percent` of those fetched, are rejected for one column.
+class RejectGuard:
+    """Stops a batch of which too much is rejected for one column: over GUARD_MIN_ROWS rows and over `percent` of all.
 
-    One bad record is NetSuite's; most of them bad in the same place is a declaration that does not fit the account.
+    One bad record is NetSuite's; most of them bad in the same place is a declaration that does not fit the account, or
+    a table that does not fit the declaration.
     """
-    if len(batch.rejections) <= GUARD_MIN_ROWS:
-        return
-    field, count = Counter(one.field for one in batch.rejections).most_common(1)[0]
-    if count > GUARD_MIN_ROWS and count * 100 > percent * batch.fetched:
-        example = next(one for one in batch.rejections if one.field == field)
-        raise RejectGuardTripped(
-            f"Batch {batch.range.key} of {batch.record_type.name}: {count} of {batch.fetched} rows were rejected for"
-            f" {field} (e.g. {example.reason}: {example.detail}), more than REJECT_GUARD_PERCENT={percent} allows;"
-            " nothing was written. If the rows are really bad, raise REJECT_GUARD_PERCENT and import the batch again;"
-            " otherwise the declaration of the column does not fit this account."
-        )
+
+    def __init__(self, batch: TransformedBatch, *, percent: int) -> None:
+        self._batch = batch
+        self._percent = percent
+        self._counts: Counter[str] = Counter()
+
+    def count(self, *, field: str | None, reason: str, detail: str) -> None:
+        """Counts one rejected row; RejectGuardTripped if it is one too many."""
+        # What a database refuses without naming a column is counted by its reason.
+        self._counts[field or reason] += 1
+        count, batch = self._counts[field or reason], self._batch
+        if count > GUARD_MIN_ROWS and count * 100 > self._percent * batch.fetched:
+            raise RejectGuardTripped(
+                f"Batch {batch.range.key} of {batch.record_type.name}: at least {count} of {batch.fetched} rows were"
+                f" rejected for {field or reason} (e.g. {reason}: {detail}), more than"
+                f" REJECT_GUARD_PERCENT={self._percent} allows; nothing was written. If the rows are really bad, raise"
+                " REJECT_GUARD_PERCENT and import the batch again; otherwise the declaration of the column, or the"
+                " column of the table, does not fit this account."
+            )

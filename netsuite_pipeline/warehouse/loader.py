@@ -19,11 +19,13 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from netsuite_pipeline.transform.batch import Row, TransformedBatch
 from netsuite_pipeline.transform.rejection import Rejection, RejectReason
 from netsuite_pipeline.transform.rows import columns_of
+from netsuite_pipeline.warehouse.constraints import TableConstraints
 from netsuite_pipeline.warehouse.errors import ConcurrentWrite, Fault, fault_of, warehouse_error
-from netsuite_pipeline.warehouse.guards import guard_deletes, guard_rejects
+from netsuite_pipeline.warehouse.guards import RejectGuard, guard_deletes
 from netsuite_pipeline.warehouse.ledger import Ledger, check_still_latest, is_stored, store_ledger
 from netsuite_pipeline.warehouse.reconcile import Difference, difference, flag_deleted
 from netsuite_pipeline.warehouse.rejects import RejectContext, store_rejects
+from netsuite_pipeline.warehouse.repairs import store_repairs
 from netsuite_pipeline.warehouse.statements import UpsertBuilder, record_layout, upsert_builder
 from netsuite_pipeline.warehouse.tables import utc_now
 from netsuite_pipeline.warehouse.upsert import RefusedRow, Upsert
@@ -93,7 +95,7 @@ class BatchLoader:
         back and is passed on. Raises LedgerMismatch, StaleRead, DeleteGuardTripped, RejectGuardTripped or
         WarehouseError, after which nothing was written.
         """
-        guard_rejects(batch, percent=self._reject_guard_percent)
+        self._guard(batch)
         rows, copies = _without_copies(batch)
         load = _Load(batch, rows, [*batch.rejections, *copies], job_id, run_id, on_commit)
         retrying = Retrying(
@@ -134,12 +136,32 @@ class BatchLoader:
             # What another import has inserted since this one read is not gone.
             latest()
             guard_deletes(change, record_type=name, batch=batch.range, percent=self._delete_guard_percent)
-        upsert = Upsert(connection, table, self._builder(connection, load), imported_at=now)
-        refused = upsert.send(change.pending, new=change.new)
+        builder = self._builder(connection, load)
+        guard = self._guard(batch)
+        upsert = Upsert(
+            connection,
+            builder,
+            imported_at=now,
+            new=change.new,
+            constraints=partial(TableConstraints.read, connection, builder.layout),
+            on_refused=lambda row: guard.count(field=row.field, reason=row.reason, detail=row.message),
+        )
+        upsert.send(change.pending)
+        refused = upsert.refused
         flag_deleted(connection, table, gone, record_type=name, now=now)
         rejections = [*load.rejections, *(_refusal(batch, row) for row in refused)]
         context = RejectContext(record_type=name, range=batch.range, job_id=load.job_id, run_id=load.run_id, now=now)
         store_rejects(connection, self._metadata, rejections, context)
+        store_repairs(
+            connection,
+            self._metadata,
+            upsert.repairs,
+            record_type=name,
+            batch=batch.range,
+            written={row.key for row in change.pending} - {row.row.key for row in refused},
+            run_id=load.run_id,
+            now=now,
+        )
         ledger = _ledger(load, change, refused, rejected=len(rejections), deleted=len(gone), now=now)
         ledger.check()
         # Only now: before, another import could commit rows of the batch between this look and our writes. From here
@@ -149,6 +171,13 @@ class BatchLoader:
         if load.on_commit:
             load.on_commit(connection, ledger)
         return ledger
+
+    def _guard(self, batch: TransformedBatch) -> RejectGuard:
+        """A guard that knows what the transformation rejected."""
+        guard = RejectGuard(batch, percent=self._reject_guard_percent)
+        for rejection in batch.rejections:
+            guard.count(field=rejection.field, reason=rejection.reason, detail=rejection.detail)
+        return guard
 
     def _builder(self, connection: sa.Connection, load: _Load) -> UpsertBuilder:
         record_type = load.batch.record_type
@@ -214,8 +243,9 @@ def _without_copies(batch: TransformedBatch) -> tuple[list[Row], list[Rejection]
 
 def _refusal(batch: TransformedBatch, refused: RefusedRow) -> Rejection:
     return Rejection(
-        reason=RejectReason.DATABASE,
+        reason=refused.reason,
         detail=refused.message,
+        field=refused.field,
         payload=dict(zip(columns_of(batch.record_type), refused.row.values, strict=True)),
         key=refused.row.key,
         error_code=refused.code,

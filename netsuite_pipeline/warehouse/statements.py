@@ -8,6 +8,7 @@ and what happens when some are refused, is decided in `warehouse.upsert`.
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.transform.rows import columns_of
+from netsuite_pipeline.warehouse.diagnostics import rows_in_text
 from netsuite_pipeline.warehouse.encoding import (
     encode_sqlite,
     mysql_encoder,
@@ -23,7 +25,7 @@ from netsuite_pipeline.warehouse.encoding import (
     sqlite_encoder,
     sqlite_value,
 )
-from netsuite_pipeline.warehouse.errors import PACKET_TOO_LARGE, RowsRefused
+from netsuite_pipeline.warehouse.errors import PACKET_TOO_LARGE, RowsRefused, reason_of_code
 from netsuite_pipeline.warehouse.tables import BOOKKEEPING
 
 # Wide rows gain nothing beyond 250 rows, narrow ones little beyond 1,000 (measured on MySQL 8.4 and MariaDB
@@ -32,6 +34,7 @@ CHUNK_ROWS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
 _ROW_ALIAS_SINCE = (8, 0, 19)
 _WARNINGS_QUOTED = 3
+NO_DEFAULTS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +56,8 @@ class Layout:
 
     `key` decides whether a row is there already: the primary key, or the columns of a unique index. `positions` maps
     columns to places in `Row.values`; `hash_column` gets `Row.hash`, `moment_column` the time of the import, and
-    `constants` are the same in every row. Columns of the table that are in none of them stay as they are.
+    `constants` are the same in every row. Columns of the table that are in none of them stay as they are. Texts of
+    `truncatable` columns may be cut to fit.
     """
 
     table: sa.Table
@@ -62,6 +66,7 @@ class Layout:
     hash_column: str | None = None
     moment_column: str | None = None
     constants: Mapping[str, Any] = field(default_factory=dict)
+    truncatable: frozenset[str] = frozenset()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,6 +96,7 @@ def record_layout(record_type: RecordType, table: sa.Table) -> Layout:
         hash_column="row_hash",
         moment_column="imported_at",
         constants={"record_type": record_type.name, "deleted_at": None, **foreign},
+        truncatable=frozenset(field.name for field in record_type.value_fields if field.truncate),
     )
 
 
@@ -99,9 +105,15 @@ class UpsertBuilder(Protocol):
 
     # Whether the server counts 1 for an inserted and 2 for an updated row, as MySQL does.
     counts_updates_twice: bool
+    layout: Layout
 
-    def chunks(self, rows: Sequence[Row], imported_at: dt.datetime) -> Iterator[Chunk]:
-        """The rows in their order, as statements within the limits of the database."""
+    def chunks(
+        self, rows: Sequence[Row], imported_at: dt.datetime, defaults: Mapping[str, str] = NO_DEFAULTS
+    ) -> Iterator[Chunk]:
+        """The rows in their order, as statements within the limits of the database.
+
+        The columns of `defaults` get their default, given as SQL text, in place of NULL.
+        """
         ...
 
 
@@ -128,9 +140,9 @@ class MySQLUpsertBuilder:
         max_packet: int,
         chunk_rows: int = CHUNK_ROWS,
     ) -> None:
-        self._layout = layout
+        self.layout = layout
         self._encoders = [
-            (position, mysql_encoder(layout.table.c[name])) for name, position in layout.positions.items()
+            (name, position, mysql_encoder(layout.table.c[name])) for name, position in layout.positions.items()
         ]
         self._constants = [mysql_literal(layout.table.c[name], value) for name, value in layout.constants.items()]
         columns = ",".join(_backticked(name) for name in layout.names)
@@ -142,11 +154,13 @@ class MySQLUpsertBuilder:
         self._chunk_bytes = min(max_packet // 2, CHUNK_BYTES)
         self._max_packet = max_packet
 
-    def chunks(self, rows: Sequence[Row], imported_at: dt.datetime) -> Iterator[Chunk]:
+    def chunks(
+        self, rows: Sequence[Row], imported_at: dt.datetime, defaults: Mapping[str, str] = NO_DEFAULTS
+    ) -> Iterator[Chunk]:
         """At most CHUNK_ROWS rows and CHUNK_BYTES per statement; a single row may be as large as a packet."""
         for start in range(0, len(rows), self._chunk_rows):
             group = rows[start : start + self._chunk_rows]
-            texts = self._row_texts(group, imported_at)
+            texts = self._row_texts(group, imported_at, defaults)
             first, size = 0, 0
             for position, text in enumerate(texts):
                 length = len(text) if text.isascii() else len(text.encode())
@@ -156,12 +170,16 @@ class MySQLUpsertBuilder:
                 size += length + 2
             yield self._chunk(group[first:], texts[first:], size)
 
-    def _row_texts(self, rows: Sequence[Row], imported_at: dt.datetime) -> list[str]:
+    def _row_texts(self, rows: Sequence[Row], imported_at: dt.datetime, defaults: Mapping[str, str]) -> list[str]:
         columns = list(zip(*(row.values for row in rows), strict=True))
-        encoded = [encode(columns[position]) for position, encode in self._encoders]
-        if self._layout.hash_column:
+        encoded = [encode(columns[position]) for _, position, encode in self._encoders]
+        for index, (name, position, _) in enumerate(self._encoders):
+            if name in defaults:
+                pairs = zip(columns[position], encoded[index], strict=True)
+                encoded[index] = ["DEFAULT" if value is None else text for value, text in pairs]
+        if self.layout.hash_column:
             encoded.append([f"x'{row.hash.hex()}'" for row in rows])
-        same = [quote_moment(imported_at)] if self._layout.moment_column else []
+        same = [quote_moment(imported_at)] if self.layout.moment_column else []
         end = ",".join(["", *same, *self._constants])
         return [f"({','.join(values)}{end})" for values in zip(*encoded, strict=True)]
 
@@ -180,33 +198,33 @@ class SQLiteUpsertBuilder:
     counts_updates_twice = False
 
     def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+        self.layout = layout
         self._encoders = [
             (position, sqlite_encoder(layout.table.c[name])) for name, position in layout.positions.items()
         ]
         self._constants = [sqlite_value(layout.table.c[name], value) for name, value in layout.constants.items()]
         columns = ",".join(_quoted(name) for name in layout.names)
-        places = ",".join("?" * len(layout.names))
         updates = ",".join(f"{_quoted(name)}=excluded.{_quoted(name)}" for name in layout.updated)
         key = ",".join(_quoted(name) for name in layout.key)
-        self._sql = (
-            f"INSERT INTO {_quoted(layout.table.name)} ({columns}) VALUES ({places})"
-            f" ON CONFLICT ({key}) DO UPDATE SET {updates}"
-        )
+        self._head = f"INSERT INTO {_quoted(layout.table.name)} ({columns}) VALUES "
+        self._tail = f" ON CONFLICT ({key}) DO UPDATE SET {updates}"
 
-    def chunks(self, rows: Sequence[Row], imported_at: dt.datetime) -> Iterator[Chunk]:
+    def chunks(
+        self, rows: Sequence[Row], imported_at: dt.datetime, defaults: Mapping[str, str] = NO_DEFAULTS
+    ) -> Iterator[Chunk]:
         """At most CHUNK_ROWS rows per statement."""
-        same = [imported_at.isoformat(" ", "microseconds")] if self._layout.moment_column else []
+        # SQLite has no DEFAULT for a single value.
+        places = ",".join(f"COALESCE(?,{defaults[name]})" if name in defaults else "?" for name in self.layout.names)
+        sql = f"{self._head}({places}){self._tail}"
+        same = [imported_at.isoformat(" ", "microseconds")] if self.layout.moment_column else []
         end = (*same, *self._constants)
         for start in range(0, len(rows), CHUNK_ROWS):
             group = rows[start : start + CHUNK_ROWS]
             columns = list(zip(*(row.values for row in group), strict=True))
             encoded = [encode_sqlite(encoder, columns[position]) for position, encoder in self._encoders]
-            if self._layout.hash_column:
+            if self.layout.hash_column:
                 encoded.append([row.hash for row in group])
-            yield Chunk(
-                rows=group, sql=self._sql, parameters=[(*values, *end) for values in zip(*encoded, strict=True)]
-            )
+            yield Chunk(rows=group, sql=sql, parameters=[(*values, *end) for values in zip(*encoded, strict=True)])
 
 
 def execute(connection: sa.Connection, chunk: Chunk) -> int:
@@ -215,7 +233,7 @@ def execute(connection: sa.Connection, chunk: Chunk) -> int:
     Strict mode still lets some changes pass with a note only, e.g. 1265 for a decimal that is rounded.
     """
     if chunk.oversize:
-        raise RowsRefused(chunk.oversize, code=PACKET_TOO_LARGE)
+        raise RowsRefused(chunk.oversize, code=PACKET_TOO_LARGE, reason=reason_of_code(PACKET_TOO_LARGE))
     if chunk.parameters is not None:
         return connection.exec_driver_sql(chunk.sql, chunk.parameters).rowcount
     # Without parameters the driver must not look for placeholders: a '%' in a value is a '%'.
@@ -224,7 +242,9 @@ def execute(connection: sa.Connection, chunk: Chunk) -> int:
     if cursor.warning_count:
         warnings = connection.exec_driver_sql("SHOW WARNINGS").all()
         quoted = "; ".join(f"{level} {code}: {text}" for level, code, text in warnings[:_WARNINGS_QUOTED])
-        raise RowsRefused(f"the database warned: {quoted}", code=warnings[0][1] if warnings else None)
+        code = warnings[0][1] if warnings else None
+        rows = [row for _, _, text in warnings for row in rows_in_text(text)]
+        raise RowsRefused(f"the database warned: {quoted}", code=code, reason=reason_of_code(code), rows=rows)
     return result.rowcount
 
 

@@ -18,6 +18,7 @@ from netsuite_pipeline.warehouse.row_size import columns_to_unbound
 
 BOOKKEEPING = ("record_type", "row_hash", "imported_at", "deleted_at")
 REJECTS = "import_rejects"
+REPAIRS = "value_repairs"
 LEDGER = "batch_ledger"
 REFUSED_LOGINS = "refused_logins"
 COLUMN_PROBES = "column_probes"
@@ -81,6 +82,7 @@ def target_metadata(record_types: Iterable[RecordType]) -> sa.MetaData:
 def import_tables(metadata: sa.MetaData) -> sa.MetaData:
     """Adds the tables that imports keep for themselves to the metadata and returns it."""
     _rejects_table(metadata)
+    _repairs_table(metadata)
     _ledger_table(metadata)
     _column_tables(metadata)
     sa.Table(
@@ -163,6 +165,27 @@ def _rejects_table(metadata: sa.MetaData) -> None:
         sa.UniqueConstraint("record_type", "row_key", name="import_rejects_row"),
         sa.Index("import_rejects_open", "record_type", "resolved_at", "key_first"),
         sa.Index("import_rejects_job", "job_id"),
+        **_OPTIONS,
+    )
+
+
+def _repairs_table(metadata: sa.MetaData) -> None:
+    sa.Table(
+        REPAIRS,
+        metadata,
+        sa.Column("id", _SERIAL, primary_key=True, autoincrement=True),
+        sa.Column("record_type", sa.String(64), nullable=False),
+        sa.Column("row_key", sa.String(191), nullable=False),
+        sa.Column("key_first", sa.BigInteger(), nullable=False),
+        sa.Column("column_name", sa.String(64), nullable=False),
+        sa.Column("repair", sa.String(32), nullable=False),
+        # NULL is NetSuite's NULL.
+        sa.Column("original", LONG_TEXT),
+        sa.Column("stored", LONG_TEXT, nullable=False),
+        sa.Column("run_id", sa.String(64)),
+        sa.Column("repaired_at", MOMENT, nullable=False),
+        sa.UniqueConstraint("record_type", "row_key", "column_name", name="value_repairs_value"),
+        sa.Index("value_repairs_key", "record_type", "key_first"),
         **_OPTIONS,
     )
 

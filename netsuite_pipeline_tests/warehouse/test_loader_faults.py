@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.warehouse.engine import connect
-from netsuite_pipeline.warehouse.errors import WarehouseError
+from netsuite_pipeline.warehouse.errors import RejectGuardTripped, WarehouseError
 from netsuite_pipeline.warehouse.ledger import Ledger
 from netsuite_pipeline.warehouse.loader import ATTEMPTS, BatchLoader
 from netsuite_pipeline_tests.mariadb_server import MariaDBServer
@@ -61,10 +61,8 @@ def test_refused_rows_become_rejects_and_the_others_load(importer: Importer, sta
     assert importer.imported() == {entry.key: entry.values for entry in rows if entry.values[2] != "bad"}
     rejects = importer.rows_of("import_rejects")
     assert [reject["row_key"] for reject in rejects] == ["1", "251", "500"]
-    codes = {"sqlite": sqlite3.SQLITE_CONSTRAINT, "mysql": 4025}
-    assert {(reject["reason"], reject["error_code"]) for reject in rejects} == {
-        ("database", codes[importer.engine.dialect.name])
-    }
+    causes = {"sqlite": ("database", sqlite3.SQLITE_CONSTRAINT), "mysql": ("check_failed", 4025)}
+    assert {(reject["reason"], reject["error_code"]) for reject in rejects} == {causes[importer.engine.dialect.name]}
     assert '"name":"bad"' in rejects[0]["payload"]
 
 
@@ -87,28 +85,30 @@ def test_a_refused_change_leaves_the_row_as_it_was(importer: Importer) -> None:
     assert {values[2] for values in importer.imported().values()} == {"widget 1", "good"}
 
 
-def test_a_table_that_refuses_everything_fails_the_batch(importer: Importer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netsuite_pipeline.warehouse.upsert.MAX_REFUSED", 10)
+def test_a_table_that_refuses_everything_fails_the_batch(importer: Importer) -> None:
     importer.refuse("new.name <> ''")
     for _ in range(2):
-        with pytest.raises(WarehouseError, match="widgets refuses more than 10 rows of one batch"):
+        with pytest.raises(
+            RejectGuardTripped, match=r"at least 25 of 49 rows were rejected for .*REJECT_GUARD_PERCENT"
+        ):
             importer.loader.load(batch_of(widgets(range(1, 50))), job_id=None, run_id=None)
+    assert importer.imported() == {}
     assert importer.rows_of("import_rejects") == []
 
 
 @pytest.mark.parametrize(
-    ("change", "bad", "code"),
+    ("change", "bad", "cause"),
     [
-        ("MODIFY name VARCHAR(9)", {"name": "0123456789"}, 1406),
-        ("MODIFY name VARCHAR(9) CHARACTER SET ascii", {"name": "é"}, 1366),
-        ("MODIFY `order` TINYINT", {"order": 128}, 1264),
-        ("MODIFY class_id BIGINT NOT NULL DEFAULT 0", {"class_id": None}, 1048),
+        ("MODIFY name VARCHAR(9)", {"name": "0123456789"}, (1406, "too_long", "name")),
+        ("MODIFY name VARCHAR(9) CHARACTER SET ascii", {"name": "é"}, (1366, "invalid_text", None)),
+        ("MODIFY `order` TINYINT", {"order": 128}, (1264, "out_of_range", "order")),
+        ("MODIFY class_id BIGINT NOT NULL", {"class_id": None}, (1048, "null_value", "class_id")),
         # Rounding is only a note to the server, even in strict mode.
-        ("MODIFY amount DECIMAL(10, 2)", {"amount": Decimal("1.239")}, 1265),
+        ("MODIFY amount DECIMAL(10, 2)", {"amount": Decimal("1.239")}, (1265, "too_precise", "amount")),
     ],
 )
 def test_a_value_that_a_changed_column_cannot_hold_is_rejected_and_never_altered(
-    mariadb_importer: Importer, change: str, bad: dict[str, Any], code: int
+    mariadb_importer: Importer, change: str, bad: dict[str, Any], cause: tuple[int, str, str | None]
 ) -> None:
     mariadb_importer.run(f"ALTER TABLE widgets {change}")
     good = {"name": "good", "class_id": 1}
@@ -116,7 +116,8 @@ def test_a_value_that_a_changed_column_cannot_hold_is_rejected_and_never_altered
     ledger = mariadb_importer.load(batch_of(rows))
     assert (ledger.inserted, ledger.rejected) == (2, 1)
     assert sorted(mariadb_importer.imported()) == [(1,), (3,)]
-    assert [reject["error_code"] for reject in mariadb_importer.rows_of("import_rejects")] == [code]
+    (reject,) = mariadb_importer.rows_of("import_rejects")
+    assert (reject["error_code"], reject["reason"], reject["field"]) == cause
 
 
 def test_a_second_unique_key_never_lets_one_row_overwrite_another(importer: Importer) -> None:

@@ -1,0 +1,111 @@
+"""Values that are stored otherwise than NetSuite sent them, and the table `value_repairs` that says so of each.
+
+Two repairs exist: the column's default for a NULL that it does not take, and text that is cut where its declaration
+allows it. Everything else that a table does not take rejects the row.
+"""
+
+import datetime as dt
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.transform.batch import Row
+from netsuite_pipeline.warehouse.constraints import TableConstraints
+from netsuite_pipeline.warehouse.tables import REPAIRS
+
+_KEYS_PER_STATEMENT = 500
+
+
+class RepairKind(StrEnum):
+    """What was done to a value."""
+
+    DEFAULT_FOR_NULL = "default_for_null"
+    TRUNCATED = "truncated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repair:
+    """One value. `original` is None for NULL; `stored` is the text that is left, or the default as SQL text."""
+
+    key: tuple[int, ...]
+    column: str
+    kind: RepairKind
+    original: str | None
+    stored: str
+
+
+def repaired_rows(rows: Sequence[Row], constraints: TableConstraints) -> tuple[list[Row], list[Repair]]:
+    """The rows with their texts cut where that is allowed, and all repairs; the hash stays that of what was sent.
+
+    The default of a column takes the place of NULL in the statement itself (`UpsertBuilder.chunks`).
+    """
+    positions = constraints.layout.positions
+    repairs = [
+        Repair(key=row.key, column=name, kind=RepairKind.DEFAULT_FOR_NULL, original=None, stored=default)
+        for name, default in constraints.defaults.items()
+        for row in rows
+        if row.values[positions[name]] is None
+    ]
+    repaired = list(rows)
+    for name, length in constraints.lengths.items():
+        position = positions[name]
+        for index, row in enumerate(repaired):
+            text = row.values[position]
+            if text is not None and len(text) > length:
+                cut = text[:length]
+                values = (*row.values[:position], cut, *row.values[position + 1 :])
+                repaired[index] = replace(row, values=values)
+                repairs.append(Repair(key=row.key, column=name, kind=RepairKind.TRUNCATED, original=text, stored=cut))
+    return repaired, repairs
+
+
+def store_repairs(
+    connection: sa.Connection,
+    metadata: sa.MetaData,
+    repairs: Sequence[Repair],
+    *,
+    record_type: str,
+    batch: BatchRange,
+    written: Set[tuple[int, ...]],
+    run_id: str | None,
+    now: dt.datetime,
+) -> None:
+    """Makes the repairs of the rows that were `written` exactly the given ones, in the caller's transaction."""
+    table = metadata.tables[REPAIRS]
+    # An index range, which is empty as long as nothing is ever repaired.
+    query = (
+        sa.select(table.c.row_key)
+        .distinct()
+        .where(table.c.record_type == record_type, table.c.key_first.between(batch.first, batch.last))
+    )
+    names = {row_key_of(key) for key in written}
+    outdated = sorted(names.intersection(connection.execute(query).scalars()))
+    for start in range(0, len(outdated), _KEYS_PER_STATEMENT):
+        part = outdated[start : start + _KEYS_PER_STATEMENT]
+        connection.execute(table.delete().where(table.c.record_type == record_type, table.c.row_key.in_(part)))
+    if repairs:
+        connection.execute(
+            table.insert(),
+            [
+                {
+                    "record_type": record_type,
+                    "row_key": row_key_of(repair.key),
+                    "key_first": repair.key[0],
+                    "column_name": repair.column,
+                    "repair": str(repair.kind),
+                    "original": repair.original,
+                    "stored": repair.stored,
+                    "run_id": run_id,
+                    "repaired_at": now,
+                }
+                for repair in repairs
+            ],
+        )
+
+
+def row_key_of(key: tuple[int, ...]) -> str:
+    """`7` or `12:3`, as in `import_rejects`."""
+    return ":".join(map(str, key))
