@@ -8,11 +8,11 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -83,6 +83,10 @@ class Settings(BaseSettings):
         le=100,
         description="A batch of which a larger share would be rejected for the same column fails instead.",
     )
+    adopt_tables: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Tables to import into that were there before, e.g. customers,items; they are never changed.",
+    )
     wave_size: int = Field(300, ge=1, le=100_000, description="Batches in flight per job, at most.")
     wave_completion_threshold: int = Field(
         90,
@@ -100,6 +104,11 @@ class Settings(BaseSettings):
     feature_wave_coordination: bool = Field(
         default=True, description="Off: dispatch each level at once, whatever its size."
     )
+
+    @field_validator("adopt_tables", mode="before")
+    @classmethod
+    def _tables_are_a_list(cls, value: object) -> object:
+        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
     @field_validator("record_types_file")
     @classmethod

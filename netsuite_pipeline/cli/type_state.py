@@ -14,9 +14,11 @@ from sqlalchemy.engine import make_url
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.settings import Settings
+from netsuite_pipeline.warehouse.adoption import adoption_of
 from netsuite_pipeline.warehouse.engine import connect, read_connection
 from netsuite_pipeline.warehouse.missing_columns import MissingColumn, account_of, missing_columns
 from netsuite_pipeline.warehouse.tables import LEDGER, MISSING_COLUMNS, import_tables, target_metadata
+from netsuite_pipeline.warehouse.targets import target_of
 from netsuite_pipeline.waves.model import TypeStatus
 from netsuite_pipeline.waves.tables import import_job_types, import_jobs
 
@@ -87,13 +89,17 @@ class TypeStates:
         """Counted and measured on the rows that are in the table."""
         if record_type.table not in self._tables:
             return Stored(rows=0, batches=0, sampled=0, row_bytes=0, empty_columns=())
-        table = target_metadata([record_type]).tables[record_type.table]
-        mine = (table.c.record_type == record_type.name, table.c.deleted_at.is_(None))
-        rows = self._rows(sa.select(sa.func.count()).where(*mine))[0][0]
+        target = target_of(target_metadata([record_type]), record_type)
+        mine = target.live(record_type.name)
+        rows = self._rows(sa.select(sa.func.count()).select_from(target.rows).where(*mine))[0][0]
         names = [field.name for field in (*record_type.key, *record_type.value_fields)]
-        columns = (table.c[name] for name in names)
         with read_connection(self._engine) as connection:
-            sample = connection.execute(sa.select(*columns).where(*mine).limit(_SAMPLE)).mappings().all()
+            if target.adopted:
+                has = adoption_of(sa.inspect(connection), target.table).columns
+                names = [name for name in names if name in has]
+            columns = (target.table.c[name] for name in names)
+            query = sa.select(*columns).select_from(target.rows).where(*mine).limit(_SAMPLE)
+            sample = connection.execute(query).mappings().all()
         size = sum(_bytes(value) for row in sample for value in row.values())
         return Stored(
             rows=rows,

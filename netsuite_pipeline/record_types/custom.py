@@ -19,8 +19,8 @@ from netsuite_pipeline.record_types.custom_yaml import CustomTypesError, Documen
 from netsuite_pipeline.record_types.model import SINGLE_KEY, Field, RecordType, Source
 
 # The pipeline's own tables beside the record types' (a test compares them with the warehouse).
-_OWN_TABLES = """import_rejects batch_ledger refused_logins missing_columns column_probes import_jobs import_job_types
-    wave_coordination wave_batches run_heartbeats schema_changes"""
+_OWN_TABLES = """import_rejects value_repairs batch_ledger refused_logins missing_columns column_probes import_jobs
+    import_job_types wave_coordination wave_batches run_heartbeats schema_changes"""
 OWN_TABLES = frozenset(_OWN_TABLES.split())
 # A custom field belongs to the tables of its prefix, among those that built-in types read: contacts and partners, say,
 # have custentity_ fields too. custrecord_ fields are on custom records and on lists.
@@ -33,11 +33,15 @@ TABLES_OF_PREFIX: Mapping[str, Set[str]] = {
 
 
 class CatalogSettings(Protocol):
-    """The one setting that a catalog depends on."""
+    """The settings that a catalog depends on."""
 
     @property
     def record_types_file(self) -> Path | None:
         """The user's YAML file, if there is one."""
+
+    @property
+    def adopt_tables(self) -> Sequence[str]:
+        """The tables that people had before."""
 
 
 def load_catalog(settings: CatalogSettings) -> Catalog:
@@ -46,7 +50,19 @@ def load_catalog(settings: CatalogSettings) -> Catalog:
     CustomTypesError, a CatalogError, is one sentence that names file and line and what to write instead.
     """
     file = settings.record_types_file
-    return CATALOG if file is None else extended_catalog(CATALOG, file)
+    catalog = CATALOG if file is None else extended_catalog(CATALOG, file)
+    return adopting(catalog, settings.adopt_tables) if settings.adopt_tables else catalog
+
+
+def adopting(catalog: Catalog, tables: Sequence[str]) -> Catalog:
+    """The catalog with `tables` as people's own; CatalogError for one that no record type fills."""
+    filled = {record_type.table for record_type in catalog}
+    unknown = [name for name in tables if name not in filled]
+    if unknown:
+        raise CatalogError(
+            f"ADOPT_TABLES names {unknown[0]!r}, which no record type fills; write some of {', '.join(sorted(filled))}."
+        )
+    return Catalog(replace(known, adopted=True) if known.table in tables else known for known in catalog)
 
 
 def extended_catalog(builtin: Catalog, file: Path) -> Catalog:

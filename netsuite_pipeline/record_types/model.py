@@ -207,7 +207,8 @@ class RecordType:
     one whose ranges are batches (for lines: the transaction). `fields` are the other columns of NetSuite's;
     `rules` see the typed row, add columns and reject. `absent` names the columns of the target table that this
     account cannot fill (see `without`). `edition` grows whenever columns are added to the target table: what is stored
-    then is not what a row of it would hold now, though it came from the same values.
+    then is not what a row of it would hold now, though it came from the same values. `adopted` says that people had the
+    table before, and that it stays as it is.
     """
 
     name: str
@@ -220,6 +221,7 @@ class RecordType:
     rules: tuple[Rule, ...] = ()
     absent: tuple[str, ...] = ()
     edition: int = 0
+    adopted: bool = False
 
     @property
     def batch_field(self) -> Field:

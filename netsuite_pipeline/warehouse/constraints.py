@@ -148,7 +148,7 @@ class TableConstraints:
         for index, values in sent.items():
             compared = tuple(map(_comparable, values))
             holder = holders.get(compared)
-            if often[compared] > 1 or (holder is not None and holder != rows[index].key):
+            if often[compared] > 1 or (holder is not None and holder != self._values(self.layout.key, rows[index])):
                 found.setdefault(index, names[0])
 
 

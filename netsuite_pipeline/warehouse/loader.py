@@ -16,19 +16,20 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.batch import Row, TransformedBatch
 from netsuite_pipeline.transform.rejection import Rejection, RejectReason
 from netsuite_pipeline.transform.rows import columns_of
-from netsuite_pipeline.warehouse.constraints import TableConstraints
 from netsuite_pipeline.warehouse.errors import ConcurrentWrite, Fault, fault_of, warehouse_error
 from netsuite_pipeline.warehouse.guards import RejectGuard, guard_deletes
 from netsuite_pipeline.warehouse.ledger import Ledger, check_still_latest, is_stored, store_ledger
-from netsuite_pipeline.warehouse.reconcile import Difference, difference, flag_deleted
+from netsuite_pipeline.warehouse.reconcile import Difference, difference
 from netsuite_pipeline.warehouse.rejects import RejectContext, store_rejects
 from netsuite_pipeline.warehouse.repairs import store_repairs
-from netsuite_pipeline.warehouse.statements import UpsertBuilder, record_layout, upsert_builder
 from netsuite_pipeline.warehouse.tables import utc_now
-from netsuite_pipeline.warehouse.upsert import RefusedRow, Upsert
+from netsuite_pipeline.warehouse.targets import target_of
+from netsuite_pipeline.warehouse.upsert import RefusedRow
+from netsuite_pipeline.warehouse.writers import Writer, writer_of
 
 OnCommit = Callable[[sa.Connection, Ledger], None]
 
@@ -79,7 +80,7 @@ class BatchLoader:
         self._reject_guard_percent = reject_guard_percent
         self._attempts = attempts
         self._sleep = sleep
-        self._builders: dict[tuple[str, ...], UpsertBuilder] = {}
+        self._writers: dict[tuple[str, ...], Writer] = {}
 
     def load(
         self,
@@ -125,9 +126,9 @@ class BatchLoader:
 
     def _write(self, connection: sa.Connection, load: _Load) -> Ledger:
         batch, now = load.batch, utc_now()
-        name, table = batch.record_type.name, self._metadata.tables[batch.record_type.table]
+        name, target = batch.record_type.name, target_of(self._metadata, batch.record_type)
         rejected = {rejection.key for rejection in load.rejections if rejection.key is not None}
-        change = difference(connection, table, batch.range, record_type=name, rows=load.rows, rejected=rejected)
+        change = difference(connection, target, batch.range, record_type=name, rows=load.rows, rejected=rejected)
         gone = change.gone if batch.may_reconcile else []
         latest = partial(
             check_still_latest, connection, self._metadata, record_type=name, batch=batch.range, read_at=batch.read_at
@@ -136,26 +137,23 @@ class BatchLoader:
             # What another import has inserted since this one read is not gone.
             latest()
             guard_deletes(change, record_type=name, batch=batch.range, percent=self._delete_guard_percent)
-        builder = self._builder(connection, load)
+        writer = self._writer(connection, batch.record_type)
         guard = self._guard(batch)
-        upsert = Upsert(
+        written = writer.write(
             connection,
-            builder,
+            change,
             imported_at=now,
-            new=change.new,
-            constraints=partial(TableConstraints.read, connection, builder.layout),
             on_refused=lambda row: guard.count(field=row.field, reason=row.reason, detail=row.message),
         )
-        upsert.send(change.pending)
-        refused = upsert.refused
-        flag_deleted(connection, table, gone, record_type=name, now=now)
+        refused = written.refused
+        writer.flag_deleted(connection, gone, now=now)
         rejections = [*load.rejections, *(_refusal(batch, row) for row in refused)]
         context = RejectContext(record_type=name, range=batch.range, job_id=load.job_id, run_id=load.run_id, now=now)
         store_rejects(connection, self._metadata, rejections, context)
         store_repairs(
             connection,
             self._metadata,
-            upsert.repairs,
+            written.repairs,
             record_type=name,
             batch=batch.range,
             written={row.key for row in change.pending} - {row.row.key for row in refused},
@@ -179,14 +177,13 @@ class BatchLoader:
             guard.count(field=rejection.field, reason=rejection.reason, detail=rejection.detail)
         return guard
 
-    def _builder(self, connection: sa.Connection, load: _Load) -> UpsertBuilder:
-        record_type = load.batch.record_type
+    def _writer(self, connection: sa.Connection, record_type: RecordType) -> Writer:
         known = (record_type.name, *record_type.absent)
-        builder = self._builders.get(known)
-        if builder is None:
-            table = self._metadata.tables[record_type.table]
-            builder = self._builders[known] = upsert_builder(connection, record_layout(record_type, table))
-        return builder
+        writer = self._writers.get(known)
+        if writer is None:
+            target = target_of(self._metadata, record_type)
+            writer = self._writers[known] = writer_of(connection, record_type, target)
+        return writer
 
 
 def _ledger(

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Inspector
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 from sqlalchemy.types import TypeEngine
 
+from netsuite_pipeline.warehouse.adoption import adoption_of
 from netsuite_pipeline.warehouse.engine import read_connection, shown
 from netsuite_pipeline.warehouse.errors import (
     INDEX_EXISTS,
@@ -25,6 +26,7 @@ from netsuite_pipeline.warehouse.errors import (
 )
 from netsuite_pipeline.warehouse.migration.shapes import shape_of
 from netsuite_pipeline.warehouse.migration.storage import other_storage_engine, storage_statement, view_names
+from netsuite_pipeline.warehouse.tables import ADOPTED
 
 _COLUMNS_SHOWN = 5
 
@@ -46,16 +48,12 @@ def ensure_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
 
 
 def _create_missing(engine: sa.Engine, metadata: sa.MetaData) -> bool:
+    ours = [table for table in metadata.sorted_tables if not table.info.get(ADOPTED)]
     with read_connection(engine) as connection:
         inspector = sa.inspect(connection)
         existing = set(inspector.get_table_names())
-        tables = [table for table in metadata.sorted_tables if table.name not in existing]
-        indexes = [
-            index
-            for table in metadata.sorted_tables
-            if table.name in existing
-            for index in _missing_indexes(inspector, table)
-        ]
+        tables = [table for table in ours if table.name not in existing]
+        indexes = [index for table in ours if table.name in existing for index in _missing_indexes(inspector, table)]
     missing: list[sa.Table | sa.Index] = [*tables, *indexes]
     for item in missing:
         _create(engine, item)
@@ -90,6 +88,10 @@ def _verify(engine: sa.Engine, metadata: sa.MetaData) -> None:
                     f"A view of {shown(engine.url)} has the name of the table {table.name}: drop it or give it another"
                     " name, and the table is created."
                 )
+            if table.info.get(ADOPTED):
+                adoption_of(inspector, table)
+                _verify_storage(engine, inspector, table)
+                continue
             try:
                 present = {column["name"].lower(): column["type"] for column in inspector.get_columns(table.name)}
                 key = inspector.get_pk_constraint(table.name)["constrained_columns"]

@@ -8,6 +8,7 @@ and what happens when some are refused, is decided in `warehouse.upsert`.
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -100,11 +101,19 @@ def record_layout(record_type: RecordType, table: sa.Table) -> Layout:
     )
 
 
+class Counts(Enum):
+    """How many affected rows the database counts for a statement that did what it should."""
+
+    ONE = "one for each row"
+    TWO_PER_UPDATE = "one for each new row, two for each that changed"
+    # MySQL counts one for a row that was as it is.
+    UP_TO_TWO = "one or two for each row"
+
+
 class UpsertBuilder(Protocol):
     """Builds upsert statements for the rows of one layout."""
 
-    # Whether the server counts 1 for an inserted and 2 for an updated row, as MySQL does.
-    counts_updates_twice: bool
+    counts: Counts
     layout: Layout
 
     def chunks(
@@ -117,25 +126,24 @@ class UpsertBuilder(Protocol):
         ...
 
 
-def upsert_builder(connection: sa.Connection, layout: Layout) -> UpsertBuilder:
-    """The builder for the connection's database."""
+def upsert_builder(connection: sa.Connection, layout: Layout, *, insert_only: bool = False) -> UpsertBuilder:
+    """The builder for the connection's database. With `insert_only` a row that is there already is refused."""
     if connection.dialect.name == "sqlite":
-        return SQLiteUpsertBuilder(layout)
+        return SQLiteUpsertBuilder(layout, insert_only=insert_only)
     packet = int(connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one())
     dialect: Any = connection.dialect
     alias = not dialect.is_mariadb and dialect.server_version_info >= _ROW_ALIAS_SINCE
-    return MySQLUpsertBuilder(layout, row_alias=alias, max_packet=packet)
+    return MySQLUpsertBuilder(layout, insert_only=insert_only, row_alias=alias, max_packet=packet)
 
 
 class MySQLUpsertBuilder:
     """Multi-row INSERT … ON DUPLICATE KEY UPDATE, with the values in the text."""
 
-    counts_updates_twice = True
-
     def __init__(
         self,
         layout: Layout,
         *,
+        insert_only: bool = False,
         row_alias: bool,
         max_packet: int,
         chunk_rows: int = CHUNK_ROWS,
@@ -149,7 +157,11 @@ class MySQLUpsertBuilder:
         new = "{0}=new.{0}" if row_alias else "{0}=VALUES({0})"
         updates = ",".join(new.format(_backticked(name)) for name in layout.updated)
         self._head = f"INSERT INTO {_backticked(layout.table.name)} ({columns}) VALUES\n"
-        self._tail = f"\n{'AS new ' if row_alias else ''}ON DUPLICATE KEY UPDATE {updates}"
+        upsert = f"\n{'AS new ' if row_alias else ''}ON DUPLICATE KEY UPDATE {updates}"
+        self._tail = "" if insert_only else upsert
+        # Whoever writes a moment changes every row that is there.
+        changes = Counts.TWO_PER_UPDATE if layout.moment_column else Counts.UP_TO_TWO
+        self.counts = Counts.ONE if insert_only else changes
         self._chunk_rows = chunk_rows
         self._chunk_bytes = min(max_packet // 2, CHUNK_BYTES)
         self._max_packet = max_packet
@@ -195,9 +207,9 @@ class MySQLUpsertBuilder:
 class SQLiteUpsertBuilder:
     """INSERT … ON CONFLICT DO UPDATE, run once per row by the driver."""
 
-    counts_updates_twice = False
+    counts = Counts.ONE
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, *, insert_only: bool = False) -> None:
         self.layout = layout
         self._encoders = [
             (position, sqlite_encoder(layout.table.c[name])) for name, position in layout.positions.items()
@@ -207,7 +219,7 @@ class SQLiteUpsertBuilder:
         updates = ",".join(f"{_quoted(name)}=excluded.{_quoted(name)}" for name in layout.updated)
         key = ",".join(_quoted(name) for name in layout.key)
         self._head = f"INSERT INTO {_quoted(layout.table.name)} ({columns}) VALUES "
-        self._tail = f" ON CONFLICT ({key}) DO UPDATE SET {updates}"
+        self._tail = "" if insert_only else f" ON CONFLICT ({key}) DO UPDATE SET {updates}"
 
     def chunks(
         self, rows: Sequence[Row], imported_at: dt.datetime, defaults: Mapping[str, str] = NO_DEFAULTS

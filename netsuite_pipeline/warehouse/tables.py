@@ -17,6 +17,8 @@ from netsuite_pipeline.record_types.model import Field, Kind, RecordType
 from netsuite_pipeline.warehouse.row_size import columns_to_unbound
 
 BOOKKEEPING = ("record_type", "row_hash", "imported_at", "deleted_at")
+# Marks a table of the metadata as somebody else's: it is neither created nor changed.
+ADOPTED = "adopted"
 REJECTS = "import_rejects"
 REPAIRS = "value_repairs"
 LEDGER = "batch_ledger"
@@ -68,15 +70,23 @@ def target_metadata(record_types: Iterable[RecordType]) -> sa.MetaData:
     would exceed a limit of MySQL's (`warehouse.row_size`). Every table has the natural key as
     its primary key and no auto-increment: upserts would burn its values.
     """
-    merged: dict[str, tuple[tuple[Field, ...], dict[str, Field]]] = {}
+    merged: dict[str, tuple[RecordType, dict[str, Field]]] = {}
     for record_type in record_types:
-        _, fields = merged.setdefault(record_type.table, (record_type.key, {}))
+        _, fields = merged.setdefault(record_type.table, (record_type, {}))
         for field in record_type.value_fields:
             fields.setdefault(field.name, field)
     metadata = sa.MetaData()
-    for name, (key, fields) in merged.items():
-        _target_table(metadata, name, key=key, fields=tuple(fields.values()))
+    for name, (first, fields) in merged.items():
+        if first.adopted:
+            _adopted_table(metadata, name, key=first.key, fields=tuple(fields.values()))
+        else:
+            _target_table(metadata, name, key=first.key, fields=tuple(fields.values()))
     return metadata
+
+
+def state_table_name(table: str) -> str:
+    """The table that holds what imports know of the rows of an adopted table."""
+    return f"{table}_import_state"
 
 
 def import_tables(metadata: sa.MetaData) -> sa.MetaData:
@@ -106,15 +116,39 @@ def _target_table(metadata: sa.MetaData, name: str, *, key: tuple[Field, ...], f
     sa.Table(
         name,
         metadata,
-        *(sa.Column(field.name, sa.BigInteger(), primary_key=True, autoincrement=False) for field in key),
+        *_key_columns(key),
         sa.Column("external_id", sa.String(64)),
         *(sa.Column(field.name, _type_of(field, unbounded=field.name in unbounded)) for field in fields),
+        *_bookkeeping_columns(),
+        **_OPTIONS,
+    )
+
+
+def _adopted_table(metadata: sa.MetaData, name: str, *, key: tuple[Field, ...], fields: tuple[Field, ...]) -> None:
+    # The columns that it may have. Which it has, and what its primary key is, is known once it is looked at.
+    sa.Table(
+        name,
+        metadata,
+        *_key_columns(key),
+        sa.Column("external_id", sa.String(64)),
+        *(sa.Column(field.name, _type_of(field, unbounded=False)) for field in fields),
+        info={ADOPTED: True},
+        mysql_engine=_OPTIONS["mysql_engine"],
+    )
+    sa.Table(state_table_name(name), metadata, *_key_columns(key), *_bookkeeping_columns(), **_OPTIONS)
+
+
+def _key_columns(key: tuple[Field, ...]) -> list[sa.Column[Any]]:
+    return [sa.Column(field.name, sa.BigInteger(), primary_key=True, autoincrement=False) for field in key]
+
+
+def _bookkeeping_columns() -> list[sa.Column[Any]]:
+    return [
         sa.Column("record_type", sa.String(64), nullable=False),
         sa.Column("row_hash", HASH, nullable=False),
         sa.Column("imported_at", MOMENT, nullable=False),
         sa.Column("deleted_at", MOMENT),
-        **_OPTIONS,
-    )
+    ]
 
 
 def _type_of(field: Field, *, unbounded: bool) -> TypeEngine[Any]:

@@ -13,6 +13,7 @@ from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.warehouse.engine import read_connection
 from netsuite_pipeline.warehouse.errors import warehouse_error
 from netsuite_pipeline.warehouse.tables import LEDGER, REJECTS, import_tables, target_metadata
+from netsuite_pipeline.warehouse.targets import target_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +26,9 @@ class TypeTotals:
 
 def type_totals(engine: sa.Engine, record_type: RecordType) -> TypeTotals:
     """Counts the rows and the open rejects of a record type; WarehouseError if the database refuses."""
-    table = target_metadata([record_type]).tables[record_type.table]
+    target = target_of(target_metadata([record_type]), record_type)
     rejects = import_tables(sa.MetaData()).tables[REJECTS]
-    live = sa.select(sa.func.count()).where(table.c.record_type == record_type.name, table.c.deleted_at.is_(None))
+    live = sa.select(sa.func.count()).select_from(target.rows).where(*target.live(record_type.name))
     rejected = sa.select(sa.func.count()).where(
         rejects.c.record_type == record_type.name, rejects.c.resolved_at.is_(None)
     )

@@ -6,7 +6,7 @@ half. Which rows need sending is decided in `warehouse.loader`.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -27,7 +27,7 @@ from netsuite_pipeline.warehouse.errors import (
     reject_reason_of,
 )
 from netsuite_pipeline.warehouse.repairs import Repair, repaired_rows
-from netsuite_pipeline.warehouse.statements import Chunk, UpsertBuilder, execute
+from netsuite_pipeline.warehouse.statements import Chunk, Counts, UpsertBuilder, execute
 
 Key = tuple[int, ...]
 
@@ -49,8 +49,7 @@ class RefusedRow:
 class Upsert:
     """One upsert of one batch: its rows, and what became of them.
 
-    `new` holds the keys that the table does not have. `constraints` is asked for once rows are refused, `on_refused`
-    is told of each and may raise.
+    `new` holds the keys that the table does not have. `on_refused` is told of each row that is refused and may raise.
     """
 
     def __init__(
@@ -60,14 +59,12 @@ class Upsert:
         *,
         imported_at: dt.datetime,
         new: Set[Key],
-        constraints: Callable[[], TableConstraints],
         on_refused: Callable[[RefusedRow], None] | None = None,
     ) -> None:
         self._connection = connection
         self._builder = builder
         self._imported_at = imported_at
         self._new = new
-        self._read_constraints = constraints
         self._on_refused = on_refused
         self._constraints: TableConstraints | None = None
         self._defaults: Mapping[str, str] = {}
@@ -95,7 +92,8 @@ class Upsert:
 
     def _repair(self, rows: Sequence[Row], cause: RowsRefused) -> None:
         """The second tier: repairs what may be, tries alone what breaks a constraint, and the others in bulk."""
-        constraints = self._constraints = self._constraints or self._read_constraints()
+        constraints = self._constraints or TableConstraints.read(self._connection, self._builder.layout)
+        self._constraints = constraints
         self._defaults = constraints.defaults
         rows, repairs = repaired_rows(rows, constraints)
         self._repairs += repairs
@@ -135,16 +133,21 @@ class Upsert:
             rows = named_rows(self._connection, error)
             savepoint.rollback()
             return RowsRefused(message_of(error), code=code_of(error), reason=reject_reason_of(error), rows=rows)
-        if affected == self._expected(chunk):
+        if affected in self._expected(chunk):
             savepoint.commit()
             return None
         savepoint.rollback()
         return self._miscounted(chunk)
 
-    def _expected(self, chunk: Chunk) -> int:
-        if not self._builder.counts_updates_twice:
-            return len(chunk.rows)
-        return sum(1 if row.key in self._new else 2 for row in chunk.rows)
+    def _expected(self, chunk: Chunk) -> Container[int]:
+        rows = len(chunk.rows)
+        match self._builder.counts:
+            case Counts.ONE:
+                return (rows,)
+            case Counts.TWO_PER_UPDATE:
+                return (sum(1 if row.key in self._new else 2 for row in chunk.rows),)
+            case Counts.UP_TO_TWO:
+                return range(rows, 2 * rows + 1)
 
     def _miscounted(self, chunk: Chunk) -> RowsRefused:
         """Why a new row did not count as inserted: a second unique key, or another writer.
@@ -160,10 +163,13 @@ class Upsert:
         if len(chunk.rows) == 1:
             key = chunk.rows[0].key
             if key not in self._new or self._exists(key):
-                raise ConcurrentWrite(
-                    f"Row {key} of {self._builder.layout.table.name} was changed by another writer at the same time."
-                )
+                raise self._concurrent(key)
         return refused
+
+    def _concurrent(self, key: Key) -> ConcurrentWrite:
+        return ConcurrentWrite(
+            f"Row {key} of {self._builder.layout.table.name} was changed by another writer at the same time."
+        )
 
     def _exists(self, key: Key) -> bool:
         layout = self._builder.layout
@@ -171,6 +177,8 @@ class Upsert:
         return self._connection.execute(sa.select(sa.literal(1)).where(*matches)).first() is not None
 
     def _refuse(self, row: Row, cause: RowsRefused, field: str | None) -> None:
+        if cause.reason is RejectReason.DUPLICATE_VALUE and row.key in self._new and self._exists(row.key):
+            raise self._concurrent(row.key)
         if field is None and self._constraints:
             field = self._constraints.suspects(self._connection, [row]).get(0)
         refused = RefusedRow(row=row, code=cause.code, message=str(cause), reason=cause.reason, field=field)

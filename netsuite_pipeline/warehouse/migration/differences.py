@@ -19,6 +19,7 @@ from netsuite_pipeline.warehouse.migration.ddl import reflecting
 from netsuite_pipeline.warehouse.migration.difference import Action, Difference, Verdict
 from netsuite_pipeline.warehouse.migration.shapes import Fit, shape_of
 from netsuite_pipeline.warehouse.migration.storage import view_names
+from netsuite_pipeline.warehouse.tables import ADOPTED
 
 
 def differences(connection: sa.Connection, metadata: sa.MetaData) -> tuple[Difference, ...]:
@@ -30,6 +31,8 @@ def differences(connection: sa.Connection, metadata: sa.MetaData) -> tuple[Diffe
         views = view_names(inspector)
         found: list[Difference] = []
         for table in metadata.sorted_tables:
+            if table.info.get(ADOPTED):
+                continue
             operations = by_table.get(table.name, [])
             if table.name in views:
                 found.append(_view(connection.dialect, table))
