@@ -83,6 +83,9 @@ class Settings(BaseSettings):
         le=100,
         description="A batch of which a larger share would be rejected for the same column fails instead.",
     )
+    warehouse_writers: int = Field(
+        2, ge=1, le=16, description="Batches that a run writes to MySQL or MariaDB at once, each on a connection."
+    )
     adopt_tables: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Tables to import into that were there before, e.g. customers,items; they are never changed.",

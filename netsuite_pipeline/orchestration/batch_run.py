@@ -1,11 +1,13 @@
-"""One run over many batches: load one after the other as they arrive, and know the fate of each.
+"""One run over many batches: load them as they arrive, a few at a time, and know the fate of each.
 
 This is the core of a run with no Dagster in it. How an outcome is reported to Dagster is the IO manager's
 business; which batches a run gets is decided by `waves` or by the person who launched it.
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -59,36 +61,52 @@ class BatchOutcome:
 
 
 def import_batches(
-    run: BatchRun, *, loader: BatchLoader, store: WaveStore, limits: Limits
+    run: BatchRun, *, loader: BatchLoader, store: WaveStore, limits: Limits, writers: int
 ) -> Generator[BatchOutcome, None, None]:
-    """Loads the batches of a run in order and yields the outcome of each as soon as it is known.
+    """Loads the batches of a run, `writers` at a time, and yields the outcomes in order as soon as they are known.
 
     In a wave run, a batch that meanwhile belongs to another run is left alone and reported as such. Whatever ends
     this generator early leaves the remaining batches as they are; the dispatcher takes them back when the run is over.
     """
     if run.dispatch_key is None:
-        yield from _load(run, run.ranges, loader=loader, lease=None)
+        yield from _load(run, run.ranges, loader=loader, lease=None, writers=writers)
         return
     lease = Lease(store, dispatch_key=run.dispatch_key, run_id=run.run_id, limits=limits)
     lease.take(run.ranges)
     for batch in run.ranges:
         if batch not in lease.held:
             yield BatchOutcome(range=batch, reason=_TAKEN)
-    yield from _load(run, lease.held, loader=loader, lease=lease)
+    yield from _load(run, lease.held, loader=loader, lease=lease, writers=writers)
 
 
 def _load(
-    run: BatchRun, ranges: Sequence[BatchRange], *, loader: BatchLoader, lease: Lease | None
+    run: BatchRun, ranges: Sequence[BatchRange], *, loader: BatchLoader, lease: Lease | None, writers: int
+) -> Iterator[BatchOutcome]:
+    for outcome in _loaded(run, ranges, loader=loader, lease=lease, writers=writers):
+        if lease and outcome.ledger is None:
+            lease.fail(outcome.range, category=outcome.category, reason=outcome.reason)
+        yield outcome
+
+
+def _loaded(
+    run: BatchRun, ranges: Sequence[BatchRange], *, loader: BatchLoader, lease: Lease | None, writers: int
 ) -> Iterator[BatchOutcome]:
     if not ranges:
         return
-    with closing(run.fetch(ranges)) as fetched:
+    # Closing waits for the batches that are being written: each commits, or rolls back and stays to be done.
+    with (
+        closing(run.fetch(ranges)) as fetched,
+        ThreadPoolExecutor(max_workers=writers, thread_name_prefix=f"write {run.record_type.name}") as executor,
+    ):
+        writing: deque[Future[BatchOutcome]] = deque()
         # Strict, because a batch that silently stays away would turn green with the others.
         for _, batch in zip(ranges, fetched, strict=True):
-            outcome = _load_one(run, batch, loader=loader, lease=lease)
-            if lease and outcome.ledger is None:
-                lease.fail(outcome.range, category=outcome.category, reason=outcome.reason)
-            yield outcome
+            writing.append(executor.submit(_load_one, run, batch, loader=loader, lease=lease))
+            # Held back, because what waits to be written takes memory.
+            if len(writing) >= writers:
+                yield writing.popleft().result()
+        while writing:
+            yield writing.popleft().result()
 
 
 def _load_one(

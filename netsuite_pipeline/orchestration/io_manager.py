@@ -84,7 +84,11 @@ class WarehouseIOManager(dg.IOManager):
                 delete_guard_percent=settings.delete_guard_percent,
                 reject_guard_percent=settings.reject_guard_percent,
             )
-            imported = import_batches(run, loader=loader, store=WaveStore(engine), limits=Limits.of(settings))
+            # SQLite has one writer at a time.
+            writers = 1 if engine.dialect.name == "sqlite" else settings.warehouse_writers
+            imported = import_batches(
+                run, loader=loader, store=WaveStore(engine), limits=Limits.of(settings), writers=writers
+            )
             # An error below would keep the generator, and with it heartbeat and read-ahead, alive in its traceback.
             with closing(imported):
                 for outcome in imported:

@@ -6,7 +6,7 @@ and what happens when some are refused, is decided in `warehouse.upsert`.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
@@ -31,8 +31,10 @@ from netsuite_pipeline.warehouse.tables import BOOKKEEPING
 
 # Wide rows gain nothing beyond 250 rows, narrow ones little beyond 1,000 (measured on MySQL 8.4 and MariaDB
 # 10.11).
-CHUNK_ROWS = 500
-CHUNK_BYTES = 4 * 1024 * 1024
+CHUNK_ROWS = 1_000
+CHUNK_BYTES = 512 * 1024
+# Where rows are larger than the sample: several statements take less memory than one.
+MOST_BYTES = 4 * 1024 * 1024
 _ROW_ALIAS_SINCE = (8, 0, 19)
 _WARNINGS_QUOTED = 3
 NO_DEFAULTS: Mapping[str, str] = MappingProxyType({})
@@ -136,6 +138,16 @@ def upsert_builder(connection: sa.Connection, layout: Layout, *, insert_only: bo
     return MySQLUpsertBuilder(layout, insert_only=insert_only, row_alias=alias, max_packet=packet)
 
 
+def optimize_batch_size(row_bytes: Iterable[int]) -> int:
+    """How many rows a statement should hold, judged by the sizes of some: CHUNK_BYTES of them, at most CHUNK_ROWS.
+
+    No limit of the server's on placeholders applies: the values are in the text. A thousand columns are a few rows.
+    """
+    sizes = list(row_bytes)
+    average = sum(sizes) / len(sizes) if sizes else 1
+    return max(1, min(CHUNK_ROWS, int(CHUNK_BYTES / average)))
+
+
 class MySQLUpsertBuilder:
     """Multi-row INSERT … ON DUPLICATE KEY UPDATE, with the values in the text."""
 
@@ -146,7 +158,6 @@ class MySQLUpsertBuilder:
         insert_only: bool = False,
         row_alias: bool,
         max_packet: int,
-        chunk_rows: int = CHUNK_ROWS,
     ) -> None:
         self.layout = layout
         self._encoders = [
@@ -162,25 +173,28 @@ class MySQLUpsertBuilder:
         # Whoever writes a moment changes every row that is there.
         changes = Counts.TWO_PER_UPDATE if layout.moment_column else Counts.UP_TO_TWO
         self.counts = Counts.ONE if insert_only else changes
-        self._chunk_rows = chunk_rows
-        self._chunk_bytes = min(max_packet // 2, CHUNK_BYTES)
+        self._most_bytes = min(max_packet // 2, MOST_BYTES)
         self._max_packet = max_packet
 
     def chunks(
         self, rows: Sequence[Row], imported_at: dt.datetime, defaults: Mapping[str, str] = NO_DEFAULTS
     ) -> Iterator[Chunk]:
-        """At most CHUNK_ROWS rows and CHUNK_BYTES per statement; a single row may be as large as a packet."""
-        for start in range(0, len(rows), self._chunk_rows):
-            group = rows[start : start + self._chunk_rows]
+        """As `optimize_batch_size` finds best; a single row may be as large as a packet."""
+        if not rows:
+            return
+        sample = [rows[0], rows[len(rows) // 2], rows[-1]]
+        size = optimize_batch_size(map(len, self._row_texts(sample, imported_at, defaults)))
+        for start in range(0, len(rows), size):
+            group = rows[start : start + size]
             texts = self._row_texts(group, imported_at, defaults)
-            first, size = 0, 0
+            first, taken = 0, 0
             for position, text in enumerate(texts):
                 length = len(text) if text.isascii() else len(text.encode())
-                if position > first and size + length > self._chunk_bytes:
-                    yield self._chunk(group[first:position], texts[first:position], size)
-                    first, size = position, 0
-                size += length + 2
-            yield self._chunk(group[first:], texts[first:], size)
+                if position > first and taken + length > self._most_bytes:
+                    yield self._chunk(group[first:position], texts[first:position], taken)
+                    first, taken = position, 0
+                taken += length + 2
+            yield self._chunk(group[first:], texts[first:], taken)
 
     def _row_texts(self, rows: Sequence[Row], imported_at: dt.datetime, defaults: Mapping[str, str]) -> list[str]:
         columns = list(zip(*(row.values for row in rows), strict=True))

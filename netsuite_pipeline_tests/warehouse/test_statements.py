@@ -1,14 +1,23 @@
 """Statements stay within their limits, hold every row once and never interpret a value."""
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from netsuite_pipeline.record_types.model import flag
 from netsuite_pipeline.warehouse.encoding import mysql_encoder, quote_decimal, quote_text
-from netsuite_pipeline.warehouse.statements import CHUNK_BYTES, CHUNK_ROWS, MySQLUpsertBuilder, record_layout
+from netsuite_pipeline.warehouse.statements import (
+    CHUNK_BYTES,
+    CHUNK_ROWS,
+    MOST_BYTES,
+    MySQLUpsertBuilder,
+    optimize_batch_size,
+    record_layout,
+)
 from netsuite_pipeline.warehouse.tables import target_metadata
 from netsuite_pipeline_tests.warehouse.samples import MORE_THAN_A_CHUNK, WIDGET, row, widgets
 
@@ -48,7 +57,7 @@ def test_rows_are_chunked_in_order_and_each_is_sent_once() -> None:
     assert [entry for chunk in chunks for entry in chunk.rows] == rows
 
 
-@pytest.mark.parametrize(("packet", "limit"), [(1_000_000, 500_000), (64 * 2**20, CHUNK_BYTES)])
+@pytest.mark.parametrize(("packet", "limit"), [(1_000_000, 500_000), (64 * 2**20, MOST_BYTES)])
 def test_statements_are_limited_in_bytes_and_not_in_characters(packet: int, limit: int) -> None:
     rows = widgets(range(40), group="é" * 100_000)
     chunks = list(builder(max_packet=packet).chunks(rows, NOW))
@@ -56,6 +65,22 @@ def test_statements_are_limited_in_bytes_and_not_in_characters(packet: int, limi
     for chunk in chunks:
         assert len(chunk.sql.encode()) < limit + 2000
         assert chunk.oversize is None
+
+
+@pytest.mark.parametrize(
+    ("row_bytes", "rows"), [(100, CHUNK_ROWS), (CHUNK_BYTES // 100, 100), (16 * 2**20, 1), (1, CHUNK_ROWS)]
+)
+def test_a_statement_holds_fewer_rows_the_larger_they_are(row_bytes: int, rows: int) -> None:
+    assert optimize_batch_size([row_bytes, row_bytes]) == rows
+
+
+def test_a_thousand_columns_and_five_thousand_rows_are_no_limit() -> None:
+    wide = replace(WIDGET, fields=tuple(flag(f"c{number}") for number in range(1000)))
+    layout = record_layout(wide, target_metadata([wide]).tables["widgets"])
+    wide_builder = MySQLUpsertBuilder(layout, row_alias=False, max_packet=16 * 2**20)
+    rows = [row(wide, number, c1=True, c999=False) for number in range(5000)]
+    sent = [entry for chunk in wide_builder.chunks(rows, NOW) for entry in chunk.rows]
+    assert sent == rows
 
 
 def test_a_huge_row_goes_alone_and_one_beyond_the_packet_is_not_sent() -> None:

@@ -1,0 +1,185 @@
+"""What the three tiers cost, and what they say of each bad row. Every load runs twice."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from netsuite_pipeline.transform.batch import Row
+from netsuite_pipeline.warehouse.loader import BatchLoader
+from netsuite_pipeline_tests.warehouse.samples import WIDGET, Importer, batch_of, build_importer, row, widgets
+
+# The tenth row of every ten.
+BAD = range(10, 1001, 10)
+
+
+@pytest.fixture
+def patient(importer: Importer) -> Importer:
+    """With a guard that lets any number of rows be rejected."""
+    importer.loader = BatchLoader(
+        importer.engine,
+        importer.metadata,
+        delete_guard_percent=100,
+        reject_guard_percent=100,
+        sleep=lambda seconds: None,
+    )
+    return importer
+
+
+class Statements(list[str]):
+    @property
+    def upserts(self) -> list[str]:
+        return [sent for sent in self if sent.startswith("INSERT INTO") and "widgets" in sent[:30]]
+
+
+@pytest.fixture
+def statements(importer: Importer) -> Iterator[Statements]:
+    """Everything that is sent to the database."""
+    sent = Statements()
+
+    def remember(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        sent.append(statement)
+
+    event.listen(importer.engine, "before_cursor_execute", remember)
+    yield sent
+    event.remove(importer.engine, "before_cursor_execute", remember)
+
+
+def with_bad_rows(**bad: Any) -> list[Row]:
+    rows = widgets(range(1, 1001), order=1, class_id=1)
+    for number in BAD:
+        rows[number - 1] = row(WIDGET, number, **{"name": f"widget {number}", "order": 1, "class_id": 1, **bad})
+    return rows
+
+
+def spoiled(importer: Importer, reason: str) -> list[Row]:
+    """A thousand rows of which the table refuses every tenth for the reason."""
+    server = importer.engine.dialect.name != "sqlite"
+    match reason:
+        case "too_long":
+            importer.run("ALTER TABLE widgets MODIFY name VARCHAR(12)")
+            return with_bad_rows(name="more than twelve")
+        case "out_of_range":
+            importer.run("ALTER TABLE widgets MODIFY `order` TINYINT")
+            return with_bad_rows(order=128)
+        case "null_value":
+            importer.run("ALTER TABLE widgets MODIFY class_id BIGINT NOT NULL")
+            return with_bad_rows(class_id=None)
+        case "missing_reference":
+            importer.run("CREATE TABLE classes (id BIGINT NOT NULL PRIMARY KEY)")
+            importer.run("INSERT INTO classes VALUES (1)")
+            importer.run("ALTER TABLE widgets ADD FOREIGN KEY (class_id) REFERENCES classes (id)")
+            return with_bad_rows(class_id=2)
+        case "duplicate_value":
+            importer.run("CREATE UNIQUE INDEX by_name ON widgets (name)")
+            return [
+                replace(entry, values=(*entry.values[:2], "Widget 1", *entry.values[3:]))
+                if entry.key[0] in BAD
+                else entry
+                for entry in with_bad_rows()
+            ]
+        case _:
+            importer.refuse("new.class_id = 13")
+            assert server or reason == "database"
+            return with_bad_rows(class_id=13)
+
+
+@pytest.mark.parametrize(
+    "reason", ["too_long", "out_of_range", "null_value", "missing_reference", "duplicate_value", "check_failed"]
+)
+def test_a_hundred_scattered_bad_rows_cost_less_than_row_by_row_and_each_has_its_reason(
+    mariadb_url: str, reason: str
+) -> None:
+    importer = build_importer(mariadb_url)
+    importer.loader = BatchLoader(
+        importer.engine, importer.metadata, delete_guard_percent=100, reject_guard_percent=100
+    )
+    rows = spoiled(importer, reason)
+    sent = Statements()
+    event.listen(importer.engine, "before_cursor_execute", lambda c, u, statement, *rest: sent.append(statement))
+    ledger = importer.loader.load(batch_of(rows), job_id=None, run_id=None)
+    assert (ledger.inserted, ledger.rejected) == (900, 100)
+    assert len(sent.upserts) <= 310
+    sent.clear()
+    again = importer.loader.load(batch_of(rows), job_id=None, run_id=None)
+    assert (again.written, again.unchanged, again.rejected) == (0, 900, 100)
+    assert importer.imported() == {entry.key: entry.values for entry in rows if entry.key[0] not in BAD}
+    rejects = importer.rows_of("import_rejects")
+    assert [reject["key_first"] for reject in rejects] == list(BAD)
+    assert {reject["reason"] for reject in rejects} == {reason}
+    importer.engine.dispose()
+
+
+def test_one_bad_row_in_a_thousand_costs_at_most_25_statements_more(
+    mariadb_importer: Importer,
+) -> None:
+    sent = Statements()
+    event.listen(
+        mariadb_importer.engine, "before_cursor_execute", lambda c, u, statement, *rest: sent.append(statement)
+    )
+    mariadb_importer.run("ALTER TABLE widgets MODIFY name VARCHAR(12)")
+    good = widgets(range(1, 1001))
+    mariadb_importer.load(batch_of(good))
+    bad = [*widgets(range(1001, 2001))]
+    sent.clear()
+    mariadb_importer.loader.load(batch_of(bad, first=1001, last=2000), job_id=None, run_id=None)
+    usual = len(sent)
+    bad = [*widgets(range(2001, 3001))]
+    bad[700] = row(WIDGET, 2701, name="more than twelve")
+    sent.clear()
+    ledger = mariadb_importer.loader.load(batch_of(bad, first=2001, last=3000), job_id=None, run_id=None)
+    assert (ledger.inserted, ledger.rejected) == (999, 1)
+    assert len(sent) - usual <= 25
+
+
+def test_a_row_that_breaks_several_constraints_is_rejected_once(patient: Importer) -> None:
+    patient.refuse("new.class_id = 13")
+    patient.run("CREATE UNIQUE INDEX by_name ON widgets (name)")
+    rows = [*widgets([1, 2]), row(WIDGET, 3, name="widget 1", class_id=13)]
+    ledger = patient.load(batch_of(rows))
+    assert (ledger.inserted, ledger.rejected) == (2, 1)
+    assert len(patient.rows_of("import_rejects")) == 1
+
+
+def test_of_two_rows_with_the_same_unique_value_the_first_is_loaded(patient: Importer) -> None:
+    patient.run("CREATE UNIQUE INDEX by_name ON widgets (name)")
+    ledger = patient.load(batch_of([*widgets([1], name="same"), *widgets([2], name="same")]))
+    assert (ledger.inserted, ledger.rejected) == (1, 1)
+    (reject,) = patient.rows_of("import_rejects")
+    assert (reject["row_key"], reject["reason"], reject["field"]) == ("2", "duplicate_value", "name")
+
+
+def test_a_column_that_nothing_fills_stops_the_batch_with_what_to_do(mariadb_importer: Importer) -> None:
+    mariadb_importer.run("ALTER TABLE widgets ADD tenant INT NOT NULL")
+    with pytest.raises(Exception, match=r"tenant.*\(1364\); NetSuite does not fill the column: give it a DEFAULT"):
+        mariadb_importer.loader.load(batch_of(widgets([1])), job_id=None, run_id=None)
+    assert mariadb_importer.imported() == {}
+
+
+def test_text_is_cut_only_where_its_declaration_allows_it_and_a_record_says_so(mariadb_url: str) -> None:
+    lenient = replace(WIDGET, fields=tuple(replace(field, truncate=field.name == "group") for field in WIDGET.fields))
+    importer = build_importer(mariadb_url, [lenient])
+    importer.run("ALTER TABLE widgets MODIFY name VARCHAR(5), MODIFY `group` VARCHAR(5)")
+    rows = [row(lenient, 1, group="schön 😀"), row(lenient, 2, name="too long"), row(lenient, 3, name="ok", group="ok")]
+    ledger = importer.load(batch_of(rows, record_type=lenient))
+    assert (ledger.inserted, ledger.rejected) == (2, 1)
+    assert {key: values[3] for key, values in importer.imported(lenient).items()} == {(1,): "schön", (3,): "ok"}
+    (repair,) = importer.rows_of("value_repairs")
+    assert (repair["row_key"], repair["column_name"], repair["repair"]) == ("1", "group", "truncated")
+    assert (repair["original"], repair["stored"]) == ("schön 😀", "schön")
+    importer.engine.dispose()
+
+
+@pytest.mark.parametrize("default", ["'none'", "'it''s'", "''"])
+def test_a_null_becomes_the_columns_default_and_a_record_says_so(mariadb_importer: Importer, default: str) -> None:
+    importer = mariadb_importer
+    importer.run(f"ALTER TABLE widgets MODIFY name VARCHAR(200) NOT NULL DEFAULT {default}")
+    ledger = importer.load(batch_of([*widgets([1]), row(WIDGET, 2, order=5)]))
+    assert (ledger.inserted, ledger.rejected) == (2, 0)
+    assert importer.imported()[(2,)][2] == default[1:-1].replace("''", "'")
+    (repair,) = importer.rows_of("value_repairs")
+    assert (repair["row_key"], repair["repair"], repair["original"]) == ("2", "default_for_null", None)
+    importer.load(batch_of(widgets([1, 2])))
+    assert importer.rows_of("value_repairs") == []
