@@ -83,6 +83,7 @@ def _column(source: str, column: ColumnSpec, place: Place) -> Addition:
         precision=column.precision,
         scale=column.scale,
         references=column.references,
+        truncate=bool(column.truncate),
     )
     return Addition(place=place, source=source, field=field)
 

@@ -105,16 +105,17 @@ class ColumnSpec(_Strict):
     scale: Whole | None = None
     references: str | None = None
     names: dict[str, str] | None = None
+    truncate: Annotated[bool, Field(strict=True)] | None = None
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "ColumnSpec":
         allowed = {
-            ColumnKind.TEXT: {"length"},
+            ColumnKind.TEXT: {"length", "truncate"},
             ColumnKind.DECIMAL: {"precision", "scale"},
             ColumnKind.REFERENCE: {"references"},
             ColumnKind.ENUM: {"names"},
         }.get(self.kind, set())
-        for given in ("length", "precision", "scale", "references", "names"):
+        for given in ("length", "precision", "scale", "references", "names", "truncate"):
             if getattr(self, given) is not None and given not in allowed:
                 raise ValueError(f"a column of kind {self.kind} has no {given}; remove {given} or write another kind.")
         _check_sizes(self)

@@ -52,6 +52,13 @@ def test_a_table_stands_for_every_type_that_is_stored_in_it() -> None:
     assert extended == {found.name for found in CATALOG if found.table == "items"}
 
 
+def test_a_text_is_cut_only_where_the_file_says_so(load: Load) -> None:
+    line = load_catalog(Chosen(EXAMPLE)).get("transaction_line")
+    assert [field.name for field in line.value_fields if field.truncate] == ["custcol_lot"]
+    with pytest.raises(CustomTypesError, match="a column of kind date has no truncate"):
+        load(CUSTOMER + "custentity_since: {kind: date, truncate: true}\n")
+
+
 def test_the_example_shows_every_kind_there_is() -> None:
     catalog = load_catalog(Chosen(EXAMPLE))
     builtin = {field for found in CATALOG for field in found.value_fields}

@@ -16,9 +16,10 @@ Load = Callable[[str], Catalog]
 
 @dataclass(frozen=True)
 class Chosen:
-    """The one setting that a catalog needs."""
+    """The settings that a catalog needs."""
 
     record_types_file: Path | None
+    adopt_tables: tuple[str, ...] = ()
 
 
 def names(record_type: RecordType) -> set[str]:

@@ -1,0 +1,95 @@
+"""A run's batches are written a few at a time, reported in order, and never pile up."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from netsuite_pipeline.orchestration.batch_run import BatchRun, import_batches
+from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.transform.batch import TransformedBatch
+
+RANGES = tuple(BatchRange(first, first + 9) for first in range(1, 61, 10))
+_PATIENCE = 60
+
+
+class Fetching:
+    """Hands out empty batches and knows how many were asked for."""
+
+    def __init__(self) -> None:
+        self.handed_out = 0
+
+    def __call__(self, ranges: Sequence[BatchRange]) -> Iterator[TransformedBatch]:
+        for batch in ranges:
+            self.handed_out += 1
+            yield TransformedBatch(
+                record_type=CATALOG.get("customer"), range=batch, expected=0, fetched=0, rows=[], read_at=None
+            )
+
+
+class Loader:
+    """Loads by calling a function."""
+
+    def __init__(self, load: Any) -> None:
+        self._load = load
+
+    def load(self, batch: TransformedBatch, **parts: Any) -> Any:
+        return self._load(batch)
+
+
+def imported(fetching: Fetching, load: Any, *, writers: int) -> Any:
+    run = BatchRun(record_type=CATALOG.get("customer"), ranges=RANGES, run_id="run", fetch=fetching)
+    return import_batches(run, loader=Loader(load), store=None, limits=None, writers=writers)
+
+
+def test_two_batches_are_written_at_the_same_time() -> None:
+    together = threading.Barrier(2, timeout=_PATIENCE)
+
+    def load(batch: TransformedBatch) -> str:
+        together.wait()
+        return batch.range.key
+
+    outcomes = list(imported(Fetching(), load, writers=2))
+    assert [outcome.ledger for outcome in outcomes] == [batch.key for batch in RANGES]
+
+
+@pytest.mark.parametrize("writers", [1, 2, 3])
+def test_outcomes_come_in_order_and_no_more_batches_are_taken_than_are_written(writers: int) -> None:
+    fetching = Fetching()
+    writing: set[str] = set()
+    most: list[int] = []
+    lock = threading.Lock()
+
+    def load(batch: TransformedBatch) -> str:
+        with lock:
+            writing.add(batch.range.key)
+            most.append(len(writing))
+        # Earlier batches take longer, so that later ones are ready first.
+        threading.Event().wait(0.02 if batch.range.first % 20 == 1 else 0)
+        with lock:
+            writing.discard(batch.range.key)
+        return batch.range.key
+
+    seen = []
+    for outcome in imported(fetching, load, writers=writers):
+        seen.append(outcome.range)
+        assert fetching.handed_out - len(seen) < writers
+    assert seen == list(RANGES)
+    assert max(most) <= writers
+
+
+def test_leaving_early_waits_for_what_is_being_written_and_takes_nothing_more() -> None:
+    fetching = Fetching()
+    written: list[str] = []
+
+    def load(batch: TransformedBatch) -> str:
+        threading.Event().wait(0.05)
+        written.append(batch.range.key)
+        return batch.range.key
+
+    outcomes = imported(fetching, load, writers=2)
+    next(outcomes)
+    outcomes.close()
+    assert (fetching.handed_out, len(written)) == (2, 2)
