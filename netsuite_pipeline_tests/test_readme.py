@@ -65,7 +65,7 @@ def test_the_picture_of_the_lineage_is_what_graph_draws() -> None:
 
 
 def _shown(default: object) -> str:
-    if default is None:
+    if default is None or default == ():
         return "\N{EN DASH}"
     if isinstance(default, SecretStr):
         default = default.get_secret_value()

@@ -188,3 +188,9 @@ def test_a_password_that_is_not_percent_encoded_is_not_repeated(monkeypatch: pyt
         Settings.load()
     assert "part@host" not in str(caught.value)
     assert "etpart" not in str(caught.value)
+
+
+def test_adopted_tables_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.load().adopt_tables == ()
+    monkeypatch.setenv("ADOPT_TABLES", "customers, items,")
+    assert Settings.load().adopt_tables == ("customers", "items")
