@@ -17,6 +17,7 @@ from netsuite_pipeline.cli.graph import graph
 from netsuite_pipeline.cli.imports import imports_app
 from netsuite_pipeline.cli.processes import ProcessFailedError
 from netsuite_pipeline.cli.record_types import record_types_app
+from netsuite_pipeline.cli.rejects import rejects_app
 from netsuite_pipeline.cli.waves import waves_app
 from netsuite_pipeline.orchestration.faults import EXPECTED
 from netsuite_pipeline.record_types.catalog import CatalogError
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(imports_app, name="import")
 app.add_typer(waves_app, name="waves")
 app.add_typer(record_types_app, name="record-types")
+app.add_typer(rejects_app, name="rejects")
 app.add_typer(db_app, name="db")
 app.add_typer(sandbox_app, name="sandbox")
 app.command()(graph)

@@ -5,17 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
 
+from netsuite_pipeline.cli.warehouse import existing_warehouse
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.warehouse.adoption import adoption_of
-from netsuite_pipeline.warehouse.engine import connect, read_connection
+from netsuite_pipeline.warehouse.engine import read_connection
+from netsuite_pipeline.warehouse.ledger import of_whole_batches
 from netsuite_pipeline.warehouse.missing_columns import MissingColumn, account_of, missing_columns
 from netsuite_pipeline.warehouse.tables import LEDGER, MISSING_COLUMNS, import_tables, target_metadata
 from netsuite_pipeline.warehouse.targets import target_of
@@ -115,7 +115,8 @@ class TypeStates:
         ledger = import_tables(sa.MetaData()).tables[LEDGER]
         # A batch that was lengthened keeps its first id.
         first = sa.func.count(sa.distinct(ledger.c.batch_first))
-        return int(self._rows(sa.select(first).where(ledger.c.record_type == record_type.name))[0][0])
+        mine = (ledger.c.record_type == record_type.name, of_whole_batches(ledger))
+        return int(self._rows(sa.select(first).where(*mine))[0][0])
 
     def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         with read_connection(self._engine) as connection:
@@ -125,15 +126,8 @@ class TypeStates:
 @contextmanager
 def type_states(settings: Settings) -> Iterator[TypeStates | None]:
     """What the warehouse of WAREHOUSE_URL knows; None for an SQLite file that is not there yet."""
-    url = make_url(settings.warehouse_url.get_secret_value())
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        yield None
-        return
-    engine = connect(settings.warehouse_url.get_secret_value())
-    try:
-        yield TypeStates(engine, settings)
-    finally:
-        engine.dispose()
+    with existing_warehouse(settings) as engine:
+        yield None if engine is None else TypeStates(engine, settings)
 
 
 def missing_counts(engine: sa.Engine, settings: Settings, catalog: Catalog) -> Mapping[str, int]:

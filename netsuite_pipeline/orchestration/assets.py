@@ -3,16 +3,13 @@
 An asset returns what is to be imported; the IO manager drives the import and reports it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 import dagster as dg
 
-from netsuite_pipeline.netsuite.errors import NetSuiteError
-from netsuite_pipeline.netsuite.stream import stream_batches
-from netsuite_pipeline.orchestration.account_columns import view_of_account
-from netsuite_pipeline.orchestration.batch_run import BatchRun, Fetched
-from netsuite_pipeline.orchestration.concurrency import pool_limit, share_of
+from netsuite_pipeline.orchestration.batch_run import BatchRun
+from netsuite_pipeline.orchestration.concurrency import pool_limit
+from netsuite_pipeline.orchestration.fetching import AccountFetch
 from netsuite_pipeline.orchestration.io_manager import ReportedRun
 from netsuite_pipeline.orchestration.partitions import partitions_for
 from netsuite_pipeline.orchestration.resources import PipelineResource
@@ -20,10 +17,6 @@ from netsuite_pipeline.orchestration.tags import DISPATCH, JOB, NETSUITE_POOL
 from netsuite_pipeline.record_types.batch import BatchKeyError, BatchRange
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.model import RecordType
-from netsuite_pipeline.transform.batch import FailedBatch
-from netsuite_pipeline.warehouse.errors import WarehouseError
-from netsuite_pipeline.warehouse.migration.changes_table import edition_of
-from netsuite_pipeline.warehouse.missing_columns import ColumnMemory, account_of
 
 
 def build_record_asset(record_type: RecordType, catalog: Catalog, *, run_batches: int) -> dg.AssetsDefinition:
@@ -52,7 +45,7 @@ def build_record_asset(record_type: RecordType, catalog: Catalog, *, run_batches
             record_type=record_type,
             ranges=_ranges(context.partition_keys),
             run_id=context.run.run_id,
-            fetch=_Fetch(
+            fetch=AccountFetch(
                 pipeline=pipeline,
                 record_type=record_type,
                 runs=pool_limit(context.instance),
@@ -74,33 +67,3 @@ def _ranges(keys: Sequence[str]) -> tuple[BatchRange, ...]:
         raise dg.Failure(
             f"{error} Delete this partition; batches are planned by themselves.", allow_retries=False
         ) from None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Fetch:
-    """Reads batches from NetSuite for one of `runs` runs, in the columns that the account has."""
-
-    pipeline: PipelineResource
-    record_type: RecordType
-    runs: int | None
-    run_id: str
-    warn: Callable[[str], None]
-
-    def __call__(self, ranges: Sequence[BatchRange]) -> Fetched:
-        settings = self.pipeline.settings()
-        concurrency = share_of(settings.netsuite_concurrency, runs=self.runs)
-        with self.pipeline.client(concurrency=concurrency) as client, self.pipeline.engine() as engine:
-            memory = ColumnMemory(engine, account=account_of(settings), record_type=self.record_type)
-            try:
-                view = view_of_account(self.record_type, memory=memory, queries=client, claimant=self.run_id)
-                record_type = replace(view.record_type, edition=edition_of(engine, view.record_type.table))
-            except (NetSuiteError, WarehouseError) as error:
-                yield from self._failed(ranges, error)
-                return
-            if view.warning:
-                self.warn(view.warning)
-            yield from stream_batches(view.queries, record_type, ranges, workers=client.concurrency)
-
-    def _failed(self, ranges: Sequence[BatchRange], error: NetSuiteError | WarehouseError) -> Iterator[FailedBatch]:
-        for batch in ranges:
-            yield FailedBatch(record_type=self.record_type, range=batch, category=error.category, reason=str(error))

@@ -13,6 +13,9 @@ from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.warehouse.errors import LedgerMismatch, StaleRead
 from netsuite_pipeline.warehouse.tables import LEDGER
 
+# What the ids of replays begin with. The ranges that they import are parts of batches.
+REPLAY_RUNS = "replay-"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ledger:
@@ -81,6 +84,11 @@ class Ledger:
 def store_ledger(connection: sa.Connection, metadata: sa.MetaData, ledger: Ledger) -> None:
     """Adds the ledger to `batch_ledger`, in the caller's transaction."""
     connection.execute(metadata.tables[LEDGER].insert(), ledger.as_row())
+
+
+def of_whole_batches(table: sa.Table) -> sa.ColumnElement[bool]:
+    """The condition for the ledgers of planned batches, among those in `batch_ledger`."""
+    return sa.or_(table.c.run_id.is_(None), sa.not_(table.c.run_id.startswith(REPLAY_RUNS)))
 
 
 def check_still_latest(

@@ -1,6 +1,7 @@
-"""The table `import_rejects`: rows that were not loaded, each with its reason and payload, until they are.
+"""Writing `import_rejects`: rows that were not loaded, each with its reason and payload, until they are.
 
-Why a row is rejected is decided in `transform` or by the database (`warehouse.upsert`).
+Why a row is rejected is decided in `transform` or by the database (`warehouse.upsert`). Listing and exporting rejects,
+and forgetting them, is `quarantine`'s business.
 """
 
 import datetime as dt
@@ -44,8 +45,8 @@ def store_rejects(
 ) -> None:
     """Makes the open rejects of a batch exactly the given ones, in the caller's transaction.
 
-    A row that was rejected before keeps its first_seen and counts one more attempt; a reject of the range
-    that did not come again is resolved.
+    A row that was rejected before keeps its first_seen and counts one more attempt, and it stays with the import that
+    rejected it when what rejects it again belongs to none; a reject of the range that did not come again is resolved.
     """
     rows = {row["row_key"]: row for row in (_reject_row(rejection, context) for rejection in rejections)}
     table = metadata.tables[REJECTS]
@@ -86,16 +87,23 @@ def _resolve_others(connection: sa.Connection, table: sa.Table, came: set[str], 
 def _upsert(connection: sa.Connection, table: sa.Table) -> sa.Insert:
     # A literal, because pymysql sends rows in bulk only without a parameter behind VALUES.
     attempts = {"attempts": table.c.attempts + sa.literal_column("1")}
-    kept = {"id", "record_type", "row_key", "first_seen", "attempts"}
+    kept = {"id", "record_type", "row_key", "first_seen", "attempts", "job_id"}
     replaced = [column.name for column in table.c if column.name not in kept]
     if connection.dialect.name == "sqlite":
         statement = sqlite.insert(table)
         return statement.on_conflict_do_update(
             index_elements=["record_type", "row_key"],
-            set_={name: statement.excluded[name] for name in replaced} | attempts,
+            set_={name: statement.excluded[name] for name in replaced} | attempts | _job(table, statement.excluded),
         )
     insert = mysql.insert(table)
-    return insert.on_duplicate_key_update({name: insert.inserted[name] for name in replaced} | attempts)
+    return insert.on_duplicate_key_update(
+        {name: insert.inserted[name] for name in replaced} | attempts | _job(table, insert.inserted)
+    )
+
+
+def _job(table: sa.Table, came: sa.ColumnCollection[str, sa.ColumnElement[Any]]) -> dict[str, sa.ColumnElement[Any]]:
+    # A replay has no job; without one, the row would count as loaded by the import that rejected it.
+    return {"job_id": sa.func.coalesce(came["job_id"], table.c.job_id)}
 
 
 def _reject_row(rejection: Rejection, context: RejectContext) -> dict[str, Any]:
