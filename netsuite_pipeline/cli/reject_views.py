@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, OverflowMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -24,22 +24,23 @@ _FAILURES_SHOWN = 10
 _VALUE_SHOWN = 1000
 _KEY_SHOWN = 19
 _EVERY_GROUP = 10_000
+# Columns that are cut rather than folded: `rejects show` has all of it.
+_SENTENCES = ("Example", "Detail")
 
-_CORRECT = "Correct the value in NetSuite"
-_WIDER = "or declare the column larger in RECORD_TYPES_FILE and run `netsuite-pipeline db upgrade --widen`"
+_DECLARED = "if it is RECORD_TYPES_FILE that declares the column"
+_LARGER = f"or, {_DECLARED}, declare it larger there and run `netsuite-pipeline db upgrade --widen`"
 _ADVICE = {
     RejectReason.MISSING_KEY: "NetSuite sent the row without its key: look whether the role may see the whole record",
     RejectReason.OUTSIDE_BATCH: "NetSuite sent the row in a range of ids that it is not in: read the range again",
     RejectReason.DUPLICATE_KEY: "NetSuite sent several rows with this key, and which is right cannot be known: look"
     " for a join of the declaration that doubles rows, or read them again",
     RejectReason.UNKNOWN_COLUMN: "NetSuite sent a column that was not asked for: read the row again",
-    RejectReason.TOO_LONG: f"Shorten the value in NetSuite, {_WIDER}",
-    RejectReason.OUT_OF_RANGE: f"{_CORRECT}, {_WIDER}",
-    RejectReason.TOO_PRECISE: f"{_CORRECT}, {_WIDER}",
+    RejectReason.TOO_LONG: f"Shorten the value in NetSuite, {_LARGER}",
+    RejectReason.TOO_PRECISE: f"Correct the value in NetSuite, {_LARGER}",
     RejectReason.DATABASE: "The database refused the row: look for a constraint, a trigger or a column of the table"
     " that is not as declared (`netsuite-pipeline db check`), and change that, or the record in NetSuite",
 }
-_OTHERWISE = f"{_CORRECT}, or declare the column as what it really holds"
+_OTHERWISE = f"Correct the record in NetSuite, or, {_DECLARED}, declare it there as what it holds"
 
 
 def groups_table(groups: Sequence[RejectGroup]) -> Table:
@@ -248,12 +249,15 @@ def _day(moment: datetime) -> str:
 
 
 def _moment(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}"
+    return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _table(*headings: str, right: tuple[str, ...] = ()) -> Table:
     # No frame, so that it fits a terminal of 80 columns.
     table = Table(box=None, padding=(0, 1, 0, 0))
     for heading in headings:
-        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+        sentence = heading in _SENTENCES
+        overflow: OverflowMethod = "ellipsis" if sentence else "fold"
+        justify: JustifyMethod = "right" if heading in right else "left"
+        table.add_column(heading, justify=justify, overflow=overflow, no_wrap=sentence)
     return table

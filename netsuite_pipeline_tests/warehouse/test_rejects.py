@@ -107,3 +107,14 @@ def test_rejected_rows_are_counted_by_import_and_type_until_they_are_loaded(impo
     assert rejected_rows(importer.engine, "job") == {"widget": 2}
     assert rejected_rows(importer.engine, "other") == {"widget": 1}
     assert rejected_rows(importer.engine, "none") == {}
+
+
+def test_a_reject_stays_with_its_import_when_a_run_without_one_rejects_it_again(importer: Importer) -> None:
+    importer.load(batch_of([], rejections=[rejection((7,)), rejection((8,))]))
+    for run in ("replay-1", "replay-2"):
+        importer.loader.load(batch_of([], first=7, last=7, rejections=[rejection((7,))]), job_id=None, run_id=run)
+    rejects = importer.rows_of("import_rejects")
+    assert [(reject["job_id"], reject["run_id"]) for reject in rejects] == [("job", "replay-2"), ("job", "run")]
+    assert rejected_rows(importer.engine, "job") == {"widget": 2}
+    importer.loader.load(batch_of([], rejections=[rejection((7,)), rejection((8,))]), job_id="later", run_id="run")
+    assert rejected_rows(importer.engine, "later") == {"widget": 2}
