@@ -43,7 +43,7 @@ def build_record_asset(record_type: RecordType, catalog: Catalog, *, run_batches
         wave = {} if context.run.parent_run_id else context.run.tags
         run = BatchRun(
             record_type=record_type,
-            ranges=_ranges(context.partition_keys),
+            ranges=parsed_ranges(context.partition_keys),
             run_id=context.run.run_id,
             fetch=AccountFetch(
                 pipeline=pipeline,
@@ -60,7 +60,8 @@ def build_record_asset(record_type: RecordType, catalog: Catalog, *, run_batches
     return record_asset
 
 
-def _ranges(keys: Sequence[str]) -> tuple[BatchRange, ...]:
+def parsed_ranges(keys: Sequence[str]) -> tuple[BatchRange, ...]:
+    """The batches that partition keys stand for; dg.Failure if someone added a key that is none."""
     try:
         return tuple(BatchRange.parse(key) for key in keys)
     except BatchKeyError as error:

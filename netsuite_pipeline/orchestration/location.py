@@ -1,4 +1,4 @@
-"""The code location of a catalog: an asset and a job per record type, the sensors and the schedule.
+"""The code location of a catalog: an asset, its check and a job per record type, the sensors and the schedule.
 
 Another catalog gives another location, which is how tests and users' own types come in.
 """
@@ -7,6 +7,7 @@ import warnings
 
 import dagster as dg
 
+from netsuite_pipeline.orchestration.asset_checks import build_completeness_check
 from netsuite_pipeline.orchestration.assets import build_record_asset
 from netsuite_pipeline.orchestration.io_manager import WarehouseIOManager
 from netsuite_pipeline.orchestration.jobs import build_import_job, build_start_import_job
@@ -31,6 +32,7 @@ def build_definitions(catalog: Catalog, settings: Settings) -> dg.Definitions:
     start_import = build_start_import_job(catalog)
     return dg.Definitions(
         assets=assets,
+        asset_checks=[build_completeness_check(record_type) for record_type in catalog],
         jobs=[*import_jobs, start_import],
         sensors=[build_dispatcher_sensor(catalog, import_jobs), build_discovery_sensor(catalog)],
         schedules=[build_nightly_schedule(start_import)],

@@ -68,6 +68,16 @@ def read_connection(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+@contextmanager
+def snapshot_connection(engine: Engine) -> Iterator[Connection]:
+    """A connection that only reads, and sees the database as it was at its first query until the end."""
+    with read_connection(engine) as connection:
+        if engine.dialect.name != "sqlite":
+            # SQLite's read transactions are snapshots anyway, and its driver knows no such level.
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        yield connection
+
+
 def _mysql(url: URL) -> Engine:
     # SQLAlchemy's mysql dialect serves MariaDB too; one dialect name means one set of table options.
     return create_engine(

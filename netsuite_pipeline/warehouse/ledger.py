@@ -4,7 +4,8 @@ Only the record and its arithmetic; `warehouse.loader` fills it in and stores it
 """
 
 import datetime as dt
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,8 +24,12 @@ class Ledger:
 
     `expected` is NetSuite's own count, `fetched` the rows it sent. Each of them is in exactly one of
     `inserted`, `updated`, `unchanged`, `rejected`; `deleted` counts target rows that NetSuite no longer has.
-    `retries` are the repeated requests and the repeated transactions. Seconds are wall-clock; `committed_at`
-    is naive UTC.
+    `live_before` and `live_after` are the type's rows in the range that are not flagged as deleted. `retries` are the
+    repeated requests and the repeated transactions, `database_retries` the latter alone. `statements` were sent to the
+    database up to the ledger's own; `fallback_rows` had to be sent again because their statement failed; `repaired`
+    values were mended before loading. `peak_memory` is the largest resident size of the process so far, in bytes.
+    Seconds are wall-clock; `read_at` (when reading began) and `committed_at` are naive UTC. What is None was not
+    noted by the version that imported the batch.
     """
 
     record_type: str
@@ -44,6 +49,30 @@ class Ledger:
     transform_seconds: float
     database_seconds: float
     committed_at: dt.datetime
+    read_at: dt.datetime | None = None
+    live_before: int | None = None
+    live_after: int | None = None
+    database_retries: int | None = None
+    statements: int | None = None
+    fallback_rows: int | None = None
+    repaired: int | None = None
+    peak_memory: int | None = None
+
+    @property
+    def accounted(self) -> int:
+        """Rows of NetSuite's whose fate is known."""
+        return self.inserted + self.updated + self.unchanged + self.rejected
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether NetSuite counted, sent and we accounted for the same number of rows."""
+        return self.expected == self.fetched == self.accounted
+
+    @property
+    def records_per_second(self) -> float:
+        """Records fetched for each second of work on the batch: reading, converting and writing one after the other."""
+        seconds = self.api_seconds + self.transform_seconds + self.database_seconds
+        return self.fetched / seconds if seconds else 0.0
 
     @property
     def written(self) -> int:
@@ -52,11 +81,10 @@ class Ledger:
 
     def check(self) -> None:
         """LedgerMismatch unless NetSuite counted, sent and we accounted for the same number of rows."""
-        accounted = self.inserted + self.updated + self.unchanged + self.rejected
-        if not self.expected == self.fetched == accounted:
+        if not self.adds_up:
             raise LedgerMismatch(
                 f"Batch {self.range.key} of {self.record_type} does not add up: NetSuite counted"
-                f" {self.expected}, sent {self.fetched}, and {accounted} were accounted for ({self.inserted}"
+                f" {self.expected}, sent {self.fetched}, and {self.accounted} were accounted for ({self.inserted}"
                 f" inserted, {self.updated} updated, {self.unchanged} unchanged, {self.rejected} rejected);"
                 " nothing was written, import the batch again."
             )
@@ -64,10 +92,11 @@ class Ledger:
     def as_metadata(self) -> dict[str, int | float | str]:
         """Counts, seconds and batch as plain values, for logs and asset metadata."""
         values = asdict(self)
-        for name in ("range", "job_id", "run_id", "committed_at"):
+        for name in ("range", "job_id", "run_id", "read_at", "committed_at"):
             del values[name]
+        values |= {"written": self.written, "records_per_second": self.records_per_second}
         shown = {name: round(value, 3) if isinstance(value, float) else value for name, value in values.items()}
-        return {"batch": self.range.key, **shown, "written": self.written}
+        return {"batch": self.range.key} | {name: value for name, value in shown.items() if value is not None}
 
     def as_row(self) -> dict[str, Any]:
         """The row of `batch_ledger`."""
@@ -79,6 +108,12 @@ class Ledger:
             "batch_first": self.range.first,
             "batch_last": self.range.last,
         }
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> "Ledger":
+        """The ledger that a row of `batch_ledger` holds."""
+        named = {field.name: row[field.name] for field in fields(cls) if field.name != "range"}
+        return cls(range=BatchRange(row["batch_first"], row["batch_last"]), **named)
 
 
 def store_ledger(connection: sa.Connection, metadata: sa.MetaData, ledger: Ledger) -> None:

@@ -23,13 +23,15 @@ from netsuite_pipeline.transform.rows import columns_of
 from netsuite_pipeline.warehouse.errors import ConcurrentWrite, Fault, fault_of, warehouse_error
 from netsuite_pipeline.warehouse.guards import RejectGuard, guard_deletes
 from netsuite_pipeline.warehouse.ledger import Ledger, check_still_latest, is_stored, store_ledger
+from netsuite_pipeline.warehouse.live_rows import live_rows
+from netsuite_pipeline.warehouse.measures import StatementCount, peak_memory
 from netsuite_pipeline.warehouse.reconcile import Difference, difference
 from netsuite_pipeline.warehouse.rejects import RejectContext, store_rejects
 from netsuite_pipeline.warehouse.repairs import store_repairs
 from netsuite_pipeline.warehouse.tables import utc_now
 from netsuite_pipeline.warehouse.targets import target_of
 from netsuite_pipeline.warehouse.upsert import RefusedRow
-from netsuite_pipeline.warehouse.writers import Writer, writer_of
+from netsuite_pipeline.warehouse.writers import Writer, Written, writer_of
 
 OnCommit = Callable[[sa.Connection, Ledger], None]
 
@@ -51,6 +53,7 @@ class _Load:
     on_commit: OnCommit | None
     started: float = field(default_factory=time.perf_counter)
     attempts: int = 0
+    statements: StatementCount = field(default_factory=StatementCount)
     # The ledger of an attempt that reached COMMIT without hearing the answer.
     unanswered: Ledger | None = None
 
@@ -116,6 +119,7 @@ class BatchLoader:
     def _attempt(self, load: _Load) -> Ledger:
         load.attempts += 1
         with self._engine.connect() as connection, connection.begin() as transaction:
+            load.statements.watch(connection)
             # The connection may have been lost during COMMIT, after the server had done it.
             if load.unanswered and is_stored(connection, self._metadata, load.unanswered):
                 return load.unanswered
@@ -160,7 +164,11 @@ class BatchLoader:
             run_id=load.run_id,
             now=now,
         )
-        ledger = _ledger(load, change, refused, rejected=len(rejections), deleted=len(gone), now=now)
+        live = len(load.rows)
+        if rejections or not batch.may_reconcile:
+            # A row that is rejected, or not known to be gone, stays as it was.
+            live = live_rows(connection, target, record_type=name, span=batch.range)
+        ledger = _ledger(load, change, written, rejected=len(rejections), deleted=len(gone), live=live, now=now)
         ledger.check()
         # Only now: before, another import could commit rows of the batch between this look and our writes. From here
         # on its writes wait for ours.
@@ -189,13 +197,15 @@ class BatchLoader:
 def _ledger(
     load: _Load,
     change: Difference,
-    refused: list[RefusedRow],
+    written: Written,
     *,
     rejected: int,
     deleted: int,
+    live: int,
     now: dt.datetime,
 ) -> Ledger:
     batch = load.batch
+    refused = written.refused
     refused_new = sum(row.row.key in change.new for row in refused)
     return Ledger(
         record_type=batch.record_type.name,
@@ -215,6 +225,14 @@ def _ledger(
         transform_seconds=batch.transform_seconds,
         database_seconds=time.perf_counter() - load.started,
         committed_at=now,
+        read_at=batch.read_at,
+        live_before=change.live,
+        live_after=live,
+        database_retries=load.attempts - 1,
+        statements=load.statements.sent,
+        fallback_rows=written.fallback_rows,
+        repaired=len(written.repairs),
+        peak_memory=peak_memory(),
     )
 
 

@@ -236,6 +236,7 @@ def _ledger_table(metadata: sa.MetaData) -> None:
         "requests",
         "retries",
     )
+    measured = ("live_before", "live_after", "database_retries", "statements", "fallback_rows", "repaired")
     sa.Table(
         LEDGER,
         metadata,
@@ -252,7 +253,11 @@ def _ledger_table(metadata: sa.MetaData) -> None:
             for name in ("api_seconds", "transform_seconds", "database_seconds")
         ),
         sa.Column("committed_at", MOMENT, nullable=False),
-        sa.Index("batch_ledger_batch", "record_type", "batch_first"),
+        # NULL in the rows of versions that did not note it: a column that is added later has to allow it.
+        sa.Column("read_at", MOMENT),
+        *(sa.Column(name, sa.Integer()) for name in measured),
+        sa.Column("peak_memory", sa.BigInteger()),
+        sa.Index("batch_ledger_range", "record_type", "batch_first", "batch_last"),
         sa.Index("batch_ledger_job", "job_id"),
         sa.Index("batch_ledger_committed", "record_type", "committed_at"),
         **_OPTIONS,
