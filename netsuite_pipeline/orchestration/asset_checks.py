@@ -10,10 +10,9 @@ from collections.abc import Sequence
 import dagster as dg
 
 from netsuite_pipeline.observability.performance import performance
-from netsuite_pipeline.orchestration.assets import parsed_ranges
 from netsuite_pipeline.orchestration.check_report import described, figures
 from netsuite_pipeline.orchestration.faults import EXPECTED
-from netsuite_pipeline.orchestration.partitions import partitions_name
+from netsuite_pipeline.orchestration.partitions import partitions_name, ranges_of
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.model import RecordType
@@ -57,7 +56,7 @@ def _batches(context: dg.AssetCheckExecutionContext, record_type: RecordType) ->
     known = (
         context.partition_keys if of_run else context.instance.get_dynamic_partitions(partitions_name(record_type.name))
     )
-    return parsed_ranges(known)
+    return ranges_of(known)
 
 
 def _result(found: Completeness) -> dg.AssetCheckResult:

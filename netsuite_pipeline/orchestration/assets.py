@@ -3,18 +3,15 @@
 An asset returns what is to be imported; the IO manager drives the import and reports it.
 """
 
-from collections.abc import Sequence
-
 import dagster as dg
 
 from netsuite_pipeline.orchestration.batch_run import BatchRun
 from netsuite_pipeline.orchestration.concurrency import pool_limit
 from netsuite_pipeline.orchestration.fetching import AccountFetch
 from netsuite_pipeline.orchestration.io_manager import ReportedRun
-from netsuite_pipeline.orchestration.partitions import partitions_for
+from netsuite_pipeline.orchestration.partitions import partitions_for, ranges_of
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.orchestration.tags import DISPATCH, JOB, NETSUITE_POOL
-from netsuite_pipeline.record_types.batch import BatchKeyError, BatchRange
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.model import RecordType
 
@@ -43,7 +40,7 @@ def build_record_asset(record_type: RecordType, catalog: Catalog, *, run_batches
         wave = {} if context.run.parent_run_id else context.run.tags
         run = BatchRun(
             record_type=record_type,
-            ranges=parsed_ranges(context.partition_keys),
+            ranges=ranges_of(context.partition_keys),
             run_id=context.run.run_id,
             fetch=AccountFetch(
                 pipeline=pipeline,
@@ -58,13 +55,3 @@ def build_record_asset(record_type: RecordType, catalog: Catalog, *, run_batches
         return ReportedRun(run=run, describe=context.add_asset_metadata)
 
     return record_asset
-
-
-def parsed_ranges(keys: Sequence[str]) -> tuple[BatchRange, ...]:
-    """The batches that partition keys stand for; dg.Failure if someone added a key that is none."""
-    try:
-        return tuple(BatchRange.parse(key) for key in keys)
-    except BatchKeyError as error:
-        raise dg.Failure(
-            f"{error} Delete this partition; batches are planned by themselves.", allow_retries=False
-        ) from None

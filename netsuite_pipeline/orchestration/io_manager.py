@@ -1,21 +1,21 @@
-"""The IO manager: runs the import of a run's batches, and tells Dagster the fate of each.
+"""The IO manager: imports a run's batches and tells Dagster the fate of each; keeps the frames of people's own assets.
 
-How rows get into a table is in `warehouse.loader`; the order of things within a run is in `batch_run`.
+How rows get into a table is in `warehouse.loader`, the order of things within a run in `batch_run`. How frames are
+written and read is in `frame_assets`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from netsuite_pipeline.orchestration.batch_run import BatchOutcome, BatchRun, import_batches
 from netsuite_pipeline.orchestration.faults import expected_as_failures
+from netsuite_pipeline.orchestration.frame_assets import load_frame, write_frame
 from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
-from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.catalog import Catalog
-from netsuite_pipeline.warehouse.frames import read_frame
 from netsuite_pipeline.warehouse.ledger import Ledger
 from netsuite_pipeline.warehouse.loader import BatchLoader
 from netsuite_pipeline.warehouse.schema import ensure_tables
@@ -37,13 +37,26 @@ class ReportedRun:
 
 
 class WarehouseIOManager(dg.IOManager):
-    """Writes batches to the warehouse; reads them back as a DataFrame."""
+    """Writes batches and DataFrames to the warehouse; reads both back as DataFrames."""
 
     def __init__(self, *, catalog: Catalog, pipeline: PipelineResource) -> None:
         self._catalog = catalog
         self._pipeline = pipeline
 
-    def handle_output(self, context: dg.OutputContext, obj: ReportedRun) -> Iterator[dg.DagsterEvent]:  # type: ignore[override]
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> Iterator[dg.DagsterEvent]:  # type: ignore[override]
+        """Imports every batch of a ReportedRun, or upserts the rows of a DataFrame."""
+        if isinstance(obj, ReportedRun):
+            yield from self._import_batches(context, obj)
+        else:
+            with expected_as_failures():
+                write_frame(context, obj, catalog=self._catalog, pipeline=self._pipeline)
+
+    def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
+        """The rows of the upstream partitions that the consumer asks for, typed and without bookkeeping."""
+        with expected_as_failures():
+            return load_frame(context, catalog=self._catalog, pipeline=self._pipeline)
+
+    def _import_batches(self, context: dg.OutputContext, obj: ReportedRun) -> Iterator[dg.DagsterEvent]:
         """Imports every batch of the run.
 
         Returning normally makes Dagster mark every partition of the run as materialized, even one that was never
@@ -64,13 +77,6 @@ class WarehouseIOManager(dg.IOManager):
         yield from context.consume_events()
         if failed:
             raise _failure(obj.run, failed)
-
-    def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
-        """The live rows of the upstream batches that the consumer asks for, typed and without bookkeeping."""
-        record_type = self._catalog.get(context.asset_key.path[-1])
-        ranges = [BatchRange.parse(key) for key in context.asset_partition_keys]
-        with self._pipeline.engine() as engine:
-            return read_frame(engine, record_type, ranges)
 
     def _import(self, run: BatchRun, context: dg.OutputContext) -> list[BatchOutcome]:
         settings = self._pipeline.settings()

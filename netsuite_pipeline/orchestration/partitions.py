@@ -37,6 +37,16 @@ def partitions_for(record_type: RecordType) -> dg.DynamicPartitionsDefinition:
     return dg.DynamicPartitionsDefinition(name=partitions_name(record_type.name))
 
 
+def ranges_of(keys: Iterable[str]) -> tuple[BatchRange, ...]:
+    """The batches of partition keys; dg.Failure for a key that someone added by hand and that is no range."""
+    try:
+        return tuple(BatchRange.parse(key) for key in keys)
+    except BatchKeyError as error:
+        raise dg.Failure(
+            f"{error} Delete this partition; batches are planned by themselves.", allow_retries=False
+        ) from None
+
+
 class PartitionRegistry:
     """The batches that a Dagster instance knows, for `waves.planning`."""
 

@@ -132,7 +132,9 @@ class Replay:
         chosen = replace(self._chosen, types=(record_type.name,), resolved=False)
         before = _Before(fetch=fetch, engine=importing.engine, chosen=chosen)
         run = BatchRun(record_type=record_type, ranges=tuple(ranges), run_id=self.run_id, fetch=before)
-        imported = import_batches(run, loader=importing.loader, store=importing.store, limits=importing.limits)
+        imported = import_batches(
+            run, loader=importing.loader, store=importing.store, limits=importing.limits, writers=1
+        )
         with closing(imported):
             for outcome in imported:
                 yield outcome, before.compared(outcome)

@@ -74,6 +74,11 @@ def _integers(values: Sequence[Any]) -> list[str]:
     return _as_json(int, values)
 
 
+def _floats(values: Sequence[Any]) -> list[str]:
+    # Not JSON, to which an infinite number is null: this way the database refuses it.
+    return ["NULL" if value is None else float.__repr__(value) for value in values]
+
+
 def _booleans(values: Sequence[Any]) -> list[str]:
     return _as_json(bool, values)
 
@@ -93,6 +98,7 @@ def _sqlite_moment(value: dt.datetime) -> str:
 
 _MYSQL: dict[type, ColumnEncoder] = {
     int: _integers,
+    float: _floats,
     bool: _booleans,
     Decimal: _decimals,
     dt.date: _dates,
@@ -103,6 +109,7 @@ _MYSQL: dict[type, ColumnEncoder] = {
 
 _SQLITE: dict[type, ValueEncoder | None] = {
     int: None,
+    float: None,
     bool: None,
     Decimal: quote_decimal,
     dt.date: dt.date.__str__,

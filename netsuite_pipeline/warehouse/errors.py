@@ -56,6 +56,12 @@ class RejectGuardTripped(WarehouseError):
     category = FailureCategory.PERMANENT_ERROR
 
 
+class FrameError(WarehouseError):
+    """A DataFrame and its table do not fit together, or it was asked for in a way that there is not."""
+
+    category = FailureCategory.PERMANENT_ERROR
+
+
 class ConcurrentWrite(WarehouseError):
     """Another writer changed rows of the batch between reading and writing; the loader repeats it."""
 

@@ -1,38 +1,41 @@
-"""Reads imported rows back as a typed DataFrame, for checks and downstream assets.
+"""Reads tables back as typed DataFrames, for checks and downstream assets.
 
-pandas is imported only here and only when needed: it costs half a second at start-up, and a frame has no
-place between NetSuite and the statement.
+pandas is imported only when a frame is made: it costs half a second at start-up, and a frame has no place between
+NetSuite and the statement. Frames are written by `frame_upsert`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from netsuite_pipeline.record_types.batch import BatchRange
-from netsuite_pipeline.record_types.model import Field, Kind, RecordType
+from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.rows import columns_of
 from netsuite_pipeline.warehouse.engine import read_connection
-from netsuite_pipeline.warehouse.errors import warehouse_error
+from netsuite_pipeline.warehouse.errors import FrameError, warehouse_error
+from netsuite_pipeline.warehouse.frame_options import FrameOptions
+from netsuite_pipeline.warehouse.frame_rows import partition_values
+from netsuite_pipeline.warehouse.frame_table import ROW_HASH, existing_table
+from netsuite_pipeline.warehouse.frame_target import FrameTarget
+from netsuite_pipeline.warehouse.frame_types import FrameColumn
 from netsuite_pipeline.warehouse.tables import target_metadata
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Seconds and not nanoseconds: the latter end in 2262, and NetSuite knows open ends such as 9999-12-31.
-_TIME = "datetime64[s]"
-_DTYPES: dict[Kind, str] = {
-    Kind.INTEGER: "Int64",
-    Kind.REFERENCE: "Int64",
-    Kind.TEXT: "string",
-    Kind.DECIMAL: "object",
-    Kind.BOOLEAN: "boolean",
-    Kind.DATE: _TIME,
-    Kind.DATETIME: _TIME,
-}
+Warn = Callable[[str], None]
+Conditions = Sequence[sa.ColumnElement[bool]]
+
+_LOGGER = logging.getLogger(__name__)
+_EVERYTHING = FrameOptions()
+# Rows that are in memory as tuples at a time.
+_CHUNK_ROWS = 10_000
+_PARTITIONS_PER_QUERY = 500
 
 
 def read_frame(
@@ -40,43 +43,85 @@ def read_frame(
     record_type: RecordType,
     ranges: Sequence[BatchRange],
     *,
-    columns: Sequence[str] | None = None,
+    options: FrameOptions = _EVERYTHING,
+    warn: Warn = _LOGGER.warning,
 ) -> pd.DataFrame:
     """The live rows of the batches, by key, without bookkeeping columns.
 
     Integers and references are Int64, booleans boolean, text string (all nullable), decimals Decimal objects,
-    dates and times datetime64[s]. `columns` limits and orders the columns; an unknown one raises ValueError
-    naming the known.
+    dates and times datetime64[s]; see FrameOptions for what can be chosen. FrameError for an unknown column,
+    WarehouseError.
     """
-    known = columns_of(record_type)
-    names = tuple(known if columns is None else columns)
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ValueError(f"{record_type.name} has no column {', '.join(unknown)}; its columns are {', '.join(known)}.")
     table = target_metadata([record_type]).tables[record_type.table]
-    rows: list[Sequence[Any]] = []
+    first = next(iter(table.primary_key))
+    live = (table.c.record_type == record_type.name, table.c.deleted_at.is_(None))
+    parts = [(first.between(span.first, span.last), *live) for span in _spans(ranges)]
+    return _read(engine, table, columns_of(record_type), parts, options=options, warn=warn)
+
+
+def read_asset_frame(
+    engine: sa.Engine,
+    target: FrameTarget,
+    *,
+    options: FrameOptions = _EVERYTHING,
+    warn: Warn = _LOGGER.warning,
+) -> pd.DataFrame:
+    """The rows of the target's partitions, or all rows of the table if the asset has none, without the row hash.
+
+    As `read_frame`; columns of floating point numbers are float64, and date-times with decimals datetime64[us].
+    """
     try:
         with read_connection(engine) as connection:
-            for span in _spans(ranges):
-                rows.extend(connection.execute(_query(table, record_type, span, names)).all())
+            table = existing_table(connection, target.table)
     except DBAPIError as error:
-        raise warehouse_error(error, doing=f"Reading {record_type.table}") from None
-    return _frame(record_type, names, rows)
+        raise warehouse_error(error, doing=f"Reading {target.table}") from None
+    if table is None:
+        raise FrameError(f"There is no table {target.table} yet: materialize {target.asset}, which creates it.")
+    known = [column.name for column in table.c if column.name != ROW_HASH]
+    return _read(engine, table, known, _partition_parts(table, target), options=options, warn=warn)
 
 
-def _query(
-    table: sa.Table, record_type: RecordType, span: BatchRange, names: tuple[str, ...]
-) -> sa.Select[tuple[Any, ...]]:
-    keys = list(table.primary_key)
-    return (
-        sa.select(*(table.c[name] for name in names))
-        .where(
-            keys[0].between(span.first, span.last),
-            table.c.record_type == record_type.name,
-            table.c.deleted_at.is_(None),
+def _read(
+    engine: sa.Engine,
+    table: sa.Table,
+    known: Sequence[str],
+    parts: Iterable[Conditions],
+    *,
+    options: FrameOptions,
+    warn: Warn,
+) -> pd.DataFrame:
+    """The rows that meet the conditions of one of the parts: part by part, by key within each."""
+    names = known if options.columns is None else options.columns
+    if unknown := [name for name in names if name not in known]:
+        raise FrameError(
+            f"Table {table.name} has no column {', '.join(unknown)} to read; its columns are {', '.join(known)}."
         )
-        .order_by(*keys)
-    )
+    columns = [FrameColumn(table.c[name], options) for name in names]
+    query = sa.select(*(table.c[name] for name in names)).order_by(*table.primary_key)
+    try:
+        with read_connection(engine) as connection:
+            for conditions in parts:
+                for rows in _chunks(connection, query.where(*conditions)):
+                    for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+                        column.add(values)
+    except DBAPIError as error:
+        raise warehouse_error(error, doing=f"Reading {table.name}") from None
+    return _frame(columns, warn)
+
+
+def _partition_parts(table: sa.Table, target: FrameTarget) -> list[Conditions]:
+    if target.partitions is None:
+        return [()]
+    values = partition_values(table, target)
+    column = table.c[target.partition_column]
+    starts = range(0, len(values), _PARTITIONS_PER_QUERY)
+    return [(column.in_(values[start : start + _PARTITIONS_PER_QUERY]),) for start in starts]
+
+
+def _chunks(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Sequence[sa.Row[Any]]]:
+    # Streamed: the driver would keep all rows of the answer otherwise.
+    with connection.execute(query.execution_options(yield_per=_CHUNK_ROWS)) as result:
+        yield from result.partitions()
 
 
 def _spans(ranges: Sequence[BatchRange]) -> Iterator[BatchRange]:
@@ -93,25 +138,8 @@ def _spans(ranges: Sequence[BatchRange]) -> Iterator[BatchRange]:
         yield current
 
 
-def _frame(record_type: RecordType, names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
+def _frame(columns: Sequence[FrameColumn], warn: Warn) -> pd.DataFrame:
     import pandas as pd
 
-    kinds = {field.name: _dtype(field) for field in (*record_type.key, *record_type.value_fields)}
-    values = list(zip(*rows, strict=True)) if rows else [() for _ in names]
-    return pd.DataFrame(
-        {
-            name: pd.Series(_series_values(column, kinds.get(name, "string")), dtype=kinds.get(name, "string"))
-            for name, column in zip(names, values, strict=True)
-        }
-    )
-
-
-def _series_values(column: Sequence[Any], dtype: str) -> Any:
-    import numpy as np
-
-    # numpy converts dates of any year; pandas would go through nanoseconds.
-    return np.array(column, dtype=_TIME) if dtype == _TIME else list(column)
-
-
-def _dtype(field: Field) -> str:
-    return _DTYPES[field.kind]
+    # Without copies: pandas would put columns of one dtype into a block, and so need twice the memory.
+    return pd.DataFrame({column.name: column.series(warn) for column in columns}, copy=False)

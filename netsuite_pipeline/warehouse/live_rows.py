@@ -24,7 +24,7 @@ def rows_of_others(
     """The rows of the span that other types sharing the table have written since; some may have been this type's."""
     state = target.state
     query = sa.select(sa.func.count()).where(
-        list(state.primary_key)[0].between(span.first, span.last),
+        next(iter(state.primary_key)).between(span.first, span.last),
         state.c.record_type != record_type,
         state.c.imported_at >= since,
     )

@@ -9,7 +9,8 @@ import pytest
 
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.transform.rows import columns_of
-from netsuite_pipeline.warehouse.errors import WarehouseError
+from netsuite_pipeline.warehouse.errors import FrameError, WarehouseError
+from netsuite_pipeline.warehouse.frame_options import FrameOptions
 from netsuite_pipeline.warehouse.frames import read_frame
 from netsuite_pipeline_tests.warehouse.samples import INVENTORY_ITEM, ITEM, WIDGET, Importer, batch_of, row, widgets
 
@@ -59,14 +60,16 @@ def test_only_live_rows_of_the_type_and_the_batches_are_read(importer: Importer)
     importer.load(batch_of([entry for entry in stock if entry.key != (2,)], record_type=INVENTORY_ITEM))
     importer.load(batch_of([row(ITEM, 3, itemid="o")], record_type=ITEM))
     ranges = [BatchRange(21, 30), BatchRange(1, 5), BatchRange(6, 10)]
-    frame = read_frame(importer.engine, INVENTORY_ITEM, ranges, columns=["itemid", "refid"])
+    frame = read_frame(importer.engine, INVENTORY_ITEM, ranges, options=FrameOptions(columns=("itemid", "refid")))
     assert list(frame.columns) == ["itemid", "refid"]
     assert list(frame["refid"]) == [1, 9, 25]
 
 
 def test_an_unknown_column_is_named(importer: Importer) -> None:
-    with pytest.raises(ValueError, match="widget has no column colour; its columns are refid, external_id"):
-        read_frame(importer.engine, WIDGET, [], columns=["colour"])
+    with pytest.raises(
+        FrameError, match="Table widgets has no column colour to read; its columns are refid, external_id"
+    ):
+        read_frame(importer.engine, WIDGET, [], options=FrameOptions(columns=("colour",)))
 
 
 def test_a_missing_table_is_one_sentence(importer: Importer) -> None:

@@ -1,0 +1,138 @@
+"""Makes a table hold the rows of a person's frame: all of them in one transaction, or none.
+
+Rows that are stored as they come are not written. Rows that the frame does not have stay, except in the partitions
+that the frame is of: these are replaced. What the rows are is decided in `frame_rows`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from netsuite_pipeline.warehouse.engine import read_connection
+from netsuite_pipeline.warehouse.errors import FrameError, warehouse_error
+from netsuite_pipeline.warehouse.frame_rows import FrameRows, frame_rows, partition_values, shown_keys
+from netsuite_pipeline.warehouse.frame_table import ROW_HASH, existing_table
+from netsuite_pipeline.warehouse.frame_target import FrameTarget
+from netsuite_pipeline.warehouse.repeating import repeat_transient
+from netsuite_pipeline.warehouse.schema import ensure_tables
+from netsuite_pipeline.warehouse.statements import Layout, upsert_builder
+from netsuite_pipeline.warehouse.tables import utc_now
+from netsuite_pipeline.warehouse.upsert import Upsert
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Key = tuple[Any, ...]
+
+# Far below the databases' limits on variables, and on what their optimizers take for ranges.
+_KEYS_PER_STATEMENT = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameWritten:
+    """What became of a frame: its rows, and how many rows of the table were written, deleted or left alone."""
+
+    rows: int
+    inserted: int
+    updated: int
+    unchanged: int
+    deleted: int
+    seconds: float
+
+
+def upsert_frame(
+    engine: sa.Engine, frame: pd.DataFrame, target: FrameTarget, *, sleep: Callable[[float], None] = time.sleep
+) -> FrameWritten:
+    """Writes the frame, to a table that is created if it is missing.
+
+    A transient error repeats the transaction; `sleep` takes the seconds in between. FrameError if frame and table do
+    not fit together, WarehouseError if the database refuses; after either nothing was written.
+    """
+    started = time.perf_counter()
+    target.require_key()
+    try:
+        with read_connection(engine) as connection:
+            existing = existing_table(connection, target.table)
+        rows = frame_rows(frame, target, existing)
+        if rows.is_new:
+            ensure_tables(engine, rows.table.metadata)
+        counts = repeat_transient(partial(_write, engine, rows, target), sleep=sleep)
+    except DBAPIError as error:
+        raise warehouse_error(error, doing=f"Writing the frame of {target.asset} to {target.table}") from None
+    return FrameWritten(rows=len(rows.rows), seconds=time.perf_counter() - started, **counts)
+
+
+def _write(engine: sa.Engine, frame: FrameRows, target: FrameTarget) -> dict[str, int]:
+    with engine.begin() as connection:
+        stored = _stored_hashes(connection, frame)
+        pending = [row for row in frame.rows if stored.get(row.key) != row.hash]
+        new = {row.key for row in pending if row.key not in stored}
+        gone = _gone(connection, frame, target)
+        layout = Layout(
+            table=frame.table,
+            key=tuple(column.name for column in frame.table.primary_key),
+            positions={name: position for position, name in enumerate(frame.names)},
+            hash_column=ROW_HASH,
+        )
+        upsert = Upsert(connection, frame.table, upsert_builder(connection, layout), imported_at=utc_now())
+        if refused := upsert.send(pending, new=new):
+            raise FrameError(
+                f"Table {frame.table.name} refuses {len(refused)} rows of the frame of {target.asset}, e.g."
+                f" {shown_keys([refused[0].row.key])}: {refused[0].message}; nothing was written."
+            )
+        _delete(connection, frame.table, gone)
+    return {
+        "inserted": len(new),
+        "updated": len(pending) - len(new),
+        "unchanged": len(frame.rows) - len(pending),
+        "deleted": len(gone),
+    }
+
+
+def _stored_hashes(connection: sa.Connection, frame: FrameRows) -> dict[Key, bytes | None]:
+    """The hashes of the frame's rows that the table has, by key; None where a row was put there by somebody else."""
+    table = frame.table
+    stored: dict[Key, bytes | None] = {}
+    for condition in _key_conditions(table, [row.key for row in frame.rows]):
+        for *key, row_hash in connection.execute(sa.select(*table.primary_key, table.c[ROW_HASH]).where(condition)):
+            stored[tuple(key)] = row_hash
+    return stored
+
+
+def _gone(connection: sa.Connection, frame: FrameRows, target: FrameTarget) -> list[Key]:
+    """The keys that the run's partitions have in the table and not in the frame."""
+    if target.partitions is None:
+        return []
+    table, kept = frame.table, {row.key for row in frame.rows}
+    column = table.c[target.partition_column]
+    gone: list[Key] = []
+    for values in _slices(partition_values(table, target)):
+        found = connection.execute(sa.select(*table.primary_key).where(column.in_(values)))
+        gone.extend(key for key in map(tuple, found) if key not in kept)
+    return gone
+
+
+def _delete(connection: sa.Connection, table: sa.Table, keys: Sequence[Key]) -> None:
+    for condition in _key_conditions(table, keys):
+        connection.execute(sa.delete(table).where(condition))
+
+
+def _key_conditions(table: sa.Table, keys: Sequence[Key]) -> Iterator[sa.ColumnElement[bool]]:
+    columns = list(table.primary_key)
+    for some in _slices(keys):
+        if len(columns) == 1:
+            yield columns[0].in_([value for (value,) in some])
+        else:
+            yield sa.tuple_(*columns).in_(some)
+
+
+def _slices(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(values), _KEYS_PER_STATEMENT):
+        yield values[start : start + _KEYS_PER_STATEMENT]
