@@ -51,6 +51,9 @@ class FrameDecimal(ExactDecimal):
 
     cache_ok = True
 
+    def __str__(self) -> str:
+        return f"DECIMAL({self.precision}, {self.scale})"
+
     def load_dialect_impl(self, dialect: sa.Dialect) -> TypeEngine[Any]:
         """Text on SQLite, DECIMAL elsewhere."""
         if dialect.name == "sqlite":
@@ -107,10 +110,10 @@ def existing_table(connection: sa.Connection, name: str) -> sa.Table | None:
     decimals = _sqlite_decimals(connection, name)
     table = sa.Table(name, sa.MetaData(), **_OPTIONS)
     for column in inspector.get_columns(name):
-        found = column["type"]
-        ours = decimals.get(column["name"]) or _canonical(found, dialect)
+        found = decimals.get(column["name"]) or column["type"]
+        ours = _canonical(found, dialect)
         exact = kind_of(ours) is not FrameKind.OTHER and shape_of(found, dialect).keeps(shape_of(ours, dialect))
-        info = {"found": str(found), "exact": exact or column["name"] in decimals}
+        info = {"found": str(found), "exact": exact}
         table.append_column(sa.Column(column["name"], ours, nullable=column["nullable"], info=info))
     table.append_constraint(sa.PrimaryKeyConstraint(*inspector.get_pk_constraint(name)["constrained_columns"]))
     if engine := other_storage_engine(inspector, table):
@@ -152,6 +155,8 @@ def _sqlite_decimals(connection: sa.Connection, name: str) -> dict[str, FrameDec
 
 
 def _canonical(found: TypeEngine[Any], dialect: sa.Dialect) -> TypeEngine[Any]:
+    if isinstance(found, FrameDecimal):
+        return found
     match shape_of(found, dialect).family:
         case "integer":
             flag = isinstance(found, sa.Boolean) or getattr(found, "display_width", None) == 1

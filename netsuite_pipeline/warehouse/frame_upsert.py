@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from netsuite_pipeline.warehouse.constraints import TableConstraints
 from netsuite_pipeline.warehouse.engine import read_connection
 from netsuite_pipeline.warehouse.errors import FrameError, warehouse_error
 from netsuite_pipeline.warehouse.frame_rows import FrameRows, frame_rows, partition_values, shown_keys
@@ -24,7 +25,7 @@ from netsuite_pipeline.warehouse.repeating import repeat_transient
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.warehouse.statements import Layout, upsert_builder
 from netsuite_pipeline.warehouse.tables import utc_now
-from netsuite_pipeline.warehouse.upsert import Upsert
+from netsuite_pipeline.warehouse.upsert import RefusedRow, Upsert
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,11 +82,19 @@ def _write(engine: sa.Engine, frame: FrameRows, target: FrameTarget) -> dict[str
             positions={name: position for position, name in enumerate(frame.names)},
             hash_column=ROW_HASH,
         )
-        upsert = Upsert(connection, frame.table, upsert_builder(connection, layout), imported_at=utc_now())
-        if refused := upsert.send(pending, new=new):
+        upsert = Upsert(
+            connection,
+            upsert_builder(connection, layout),
+            imported_at=utc_now(),
+            new=new,
+            constraints=partial(TableConstraints.read, connection, layout),
+            on_refused=partial(_refuse, target),
+        )
+        upsert.send(pending)
+        if repairs := upsert.repairs:
             raise FrameError(
-                f"Table {frame.table.name} refuses {len(refused)} rows of the frame of {target.asset}, e.g."
-                f" {shown_keys([refused[0].row.key])}: {refused[0].message}; nothing was written."
+                f"Column {repairs[0].column} of table {target.table} takes no NULL, and the frame of {target.asset} has"
+                f" no value in it for {shown_keys([repairs[0].key])}; nothing was written."
             )
         _delete(connection, frame.table, gone)
     return {
@@ -94,6 +103,14 @@ def _write(engine: sa.Engine, frame: FrameRows, target: FrameTarget) -> dict[str
         "unchanged": len(frame.rows) - len(pending),
         "deleted": len(gone),
     }
+
+
+def _refuse(target: FrameTarget, refused: RefusedRow) -> None:
+    about = f" in column {refused.field}" if refused.field else ""
+    raise FrameError(
+        f"Table {target.table} does not take the row {shown_keys([refused.row.key])} of the frame of"
+        f" {target.asset}{about}: {refused.message}; nothing was written."
+    )
 
 
 def _stored_hashes(connection: sa.Connection, frame: FrameRows) -> dict[Key, bytes | None]:

@@ -128,13 +128,15 @@ def _kind_of_series(name: str, series: pd.Series[Any]) -> FrameKind | None:
             return kind
     if isinstance(dtype, pd.StringDtype):
         return FrameKind.TEXT
-    inferred = types.infer_dtype(series.astype(object), skipna=True)
+    # Without what is missing: NaT among numbers would make them a mixture.
+    present = series.dropna().astype(object)
+    inferred = types.infer_dtype(present)
     if inferred == "empty":
         return None
-    if inferred == "mixed-integer" and set(map(type, series.dropna())) == {int, Decimal}:
+    if inferred == "mixed-integer" and set(map(type, present)) == {int, Decimal}:
         return FrameKind.DECIMAL
     if inferred not in _INFERRED:
-        kinds = ", ".join(sorted({type(value).__name__ for value in series.dropna()}))
+        kinds = ", ".join(sorted({type(value).__name__ for value in present}))
         raise FrameError(
             f"Column {name} of the frame holds values that no column of a table has ({dtype}: {kinds}): convert it to"
             " numbers, text, booleans, dates or date-times, one kind in all rows."

@@ -10,9 +10,10 @@ import pytest
 from netsuite_pipeline.orchestration.io_manager import WarehouseIOManager
 from netsuite_pipeline.orchestration.partitions import partitions_for
 from netsuite_pipeline.orchestration.resources import PipelineResource
+from netsuite_pipeline.orchestration.tags import RANGE_END, RANGE_START
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.batch import BatchRange
-from netsuite_pipeline_tests.orchestration.runs import batches, plan, run_batches
+from netsuite_pipeline_tests.orchestration.runs import batches, error_of, plan, run_batches
 
 CUSTOMER = CATALOG.get("customer")
 
@@ -26,24 +27,44 @@ def keys(definitions: dg.Definitions, instance: dg.DagsterInstance) -> list[str]
     return found
 
 
-def _consumed(instance: dg.DagsterInstance, *, partition: str | None) -> pd.DataFrame:
-    """What an asset gets that takes `customer` as its input: one batch, or all of them if it has no partitions."""
-    partitions_def = partitions_for(CUSTOMER) if partition else None
+def _consumed(
+    instance: dg.DagsterInstance,
+    *,
+    partition: str | None = None,
+    span: tuple[str, str] | None = None,
+    mapping: dg.PartitionMapping | None = None,
+    options: dict[str, Any] | None = None,
+    known: bool = True,
+) -> pd.DataFrame:
+    """What an asset gets that takes `customer` as its input.
+
+    One batch or a range of them if it has their partitions, else all; unless `known`, its project does not know the
+    partitions of `customer`.
+    """
     frames: list[pd.DataFrame] = []
 
-    @dg.asset(ins={"customer": dg.AssetIn(input_manager_key="warehouse")}, partitions_def=partitions_def)
-    def report(customer: Any) -> None:
+    @dg.asset(
+        ins={
+            "customer": dg.AssetIn(input_manager_key="warehouse", partition_mapping=mapping, metadata=options or {}),
+        },
+        partitions_def=partitions_for(CUSTOMER) if partition or span else None,
+        backfill_policy=dg.BackfillPolicy.single_run() if span else None,
+    )
+    def report(customer: pd.DataFrame) -> None:
         frames.append(customer)
 
-    source = dg.AssetSpec("customer", partitions_def=partitions_for(CUSTOMER))
+    source = dg.AssetSpec("customer", partitions_def=partitions_for(CUSTOMER) if known else None)
     result = dg.materialize(
         [report, source],
         instance=instance,
         partition_key=partition,
+        tags={RANGE_START: span[0], RANGE_END: span[1]} if span else None,
         selection=[report],
         resources={"warehouse": WarehouseIOManager(catalog=CATALOG, pipeline=PipelineResource())},
+        raise_on_error=False,
     )
-    assert result.success
+    if not result.success:
+        raise AssertionError(error_of(result))
     (frame,) = frames
     return frame
 
@@ -67,8 +88,60 @@ def test_a_partitioned_consumer_gets_the_typed_rows_of_its_batch_only(
 
 
 def test_a_consumer_without_partitions_gets_every_batch(instance: dg.DagsterInstance, keys: list[str]) -> None:
-    frame = _consumed(instance, partition=None)
+    frame = _consumed(instance)
     first, last = BatchRange.parse(keys[0]), BatchRange.parse(keys[-1])
     assert frame["refid"].is_monotonic_increasing
     assert frame["refid"].iloc[0] in first
     assert frame["refid"].iloc[-1] in last
+
+
+def test_a_consumer_of_a_range_gets_these_batches(instance: dg.DagsterInstance, keys: list[str]) -> None:
+    frame = _consumed(instance, span=(keys[1], keys[2]))
+    first, last = BatchRange.parse(keys[1]), BatchRange.parse(keys[2])
+    assert {frame["refid"].min() in first, frame["refid"].max() in last} == {True}
+
+
+def test_a_partitioned_consumer_of_all_batches_and_one_that_knows_no_batches_get_every_row(
+    instance: dg.DagsterInstance, keys: list[str]
+) -> None:
+    everything = _consumed(instance)
+    mapped = _consumed(instance, partition=keys[0], mapping=dg.AllPartitionMapping())
+    pd.testing.assert_frame_equal(mapped, everything)
+    pd.testing.assert_frame_equal(_consumed(instance, known=False), everything)
+
+
+def test_a_consumer_chooses_columns_floats_and_a_time_zone(instance: dg.DagsterInstance, keys: list[str]) -> None:
+    options = {
+        "columns": ["datecreated", "balancesearch", "refid"],
+        "decimals": "float",
+        "time_zone": "America/Los_Angeles",
+    }
+    frame = _consumed(instance, partition=keys[0], options=options)
+    assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == {
+        "datecreated": "datetime64[s, America/Los_Angeles]",
+        "balancesearch": "float64",
+        "refid": "Int64",
+    }
+    naive = _consumed(instance, partition=keys[0])
+    assert list(frame["datecreated"].dt.tz_localize(None)) == list(naive["datecreated"])
+
+
+def test_before_the_first_batch_a_consumer_gets_no_rows_of_the_same_types(instance: dg.DagsterInstance) -> None:
+    frame = _consumed(instance)
+    assert len(frame) == 0
+    assert str(frame["refid"].dtype) == "Int64"
+    assert str(frame["datecreated"].dtype) == "datetime64[s]"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"columns": ["colour"]}, "Table customers has no column colour to read; its columns are refid"),
+        ({"colums": ["refid"]}, "The input customer has the option 'colums', which does not exist"),
+    ],
+)
+def test_a_wrong_option_of_a_consumer_is_one_sentence(
+    instance: dg.DagsterInstance, options: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(AssertionError, match=sentence):
+        _consumed(instance, options=options)
