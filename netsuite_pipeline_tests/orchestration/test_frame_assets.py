@@ -16,6 +16,7 @@ from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline_tests.orchestration.runs import error_of
 
+FRAME = pd.DataFrame({"id": [1]})
 MONTHS = dg.StaticPartitionsDefinition(["2026-01", "2026-02", "2026-03"])
 
 
@@ -113,16 +114,11 @@ def test_a_run_replaces_its_partitions_and_consumers_get_theirs(instance: dg.Dag
     ("make", "sentence"),
     [
         (lambda: asset_of(None, key=["id"]), "Asset sales returned NoneType, and the IO manager `warehouse` keeps"),
-        (lambda: asset_of([1], key=["id"]), "Asset sales returned list, and the IO manager"),
         (lambda: asset_of(FRAME), "returns a DataFrame and does not say what identifies a row of it"),
-        (lambda: asset_of(FRAME, key="id"), "declares the key 'id': expected a list of different column names"),
-        (lambda: asset_of(FRAME, key=["id"], table="a b"), "declares the table 'a b': expected a name"),
         (lambda: asset_of(FRAME, name="customers", key=["id"]), "cannot be stored in the table customers, which"),
         (lambda: asset_of(FRAME, key=["id"], table="Items"), "cannot be stored in the table Items, which"),
         (lambda: asset_of(FRAME, key=["id"], table="batch_ledger"), "cannot be stored in the table batch_ledger"),
-        (lambda: asset_of(FRAME, key=["id"], table="wave_batches"), "cannot be stored in the table wave_batches"),
         (lambda: asset_of(FRAME, name="customer", key=["id"], table="x"), "customer has the name of a record type"),
-        (lambda: asset_of(FRAME, key=["colour"]), "lacks the column 'colour'"),
     ],
 )
 def test_what_cannot_be_kept_is_one_sentence(
@@ -130,9 +126,6 @@ def test_what_cannot_be_kept_is_one_sentence(
 ) -> None:
     result = materialize(instance, make())
     assert sentence in error_of(result)
-
-
-FRAME = pd.DataFrame({"id": [1]})
 
 
 def test_an_asset_with_partitions_must_say_where_their_keys_are(instance: dg.DagsterInstance) -> None:
