@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from netsuite_pipeline.warehouse.constraints import TableConstraints
 from netsuite_pipeline.warehouse.engine import read_connection
 from netsuite_pipeline.warehouse.errors import FrameError, warehouse_error
 from netsuite_pipeline.warehouse.frame_rows import FrameRows, frame_rows, partition_values, shown_keys
 from netsuite_pipeline.warehouse.frame_table import ROW_HASH, existing_table
 from netsuite_pipeline.warehouse.frame_target import FrameTarget
+from netsuite_pipeline.warehouse.reconcile import matching
 from netsuite_pipeline.warehouse.repeating import repeat_transient
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.warehouse.statements import Layout, upsert_builder
@@ -87,7 +87,6 @@ def _write(engine: sa.Engine, frame: FrameRows, target: FrameTarget) -> dict[str
             upsert_builder(connection, layout),
             imported_at=utc_now(),
             new=new,
-            constraints=partial(TableConstraints.read, connection, layout),
             on_refused=partial(_refuse, target),
         )
         upsert.send(pending)
@@ -117,8 +116,9 @@ def _stored_hashes(connection: sa.Connection, frame: FrameRows) -> dict[Key, byt
     """The hashes of the frame's rows that the table has, by key; None where a row was put there by somebody else."""
     table = frame.table
     stored: dict[Key, bytes | None] = {}
-    for condition in _key_conditions(table, [row.key for row in frame.rows]):
-        for *key, row_hash in connection.execute(sa.select(*table.primary_key, table.c[ROW_HASH]).where(condition)):
+    query = sa.select(*table.primary_key, table.c[ROW_HASH])
+    for keys in _slices([row.key for row in frame.rows]):
+        for *key, row_hash in connection.execute(query.where(*matching(list(table.primary_key), keys))):
             stored[tuple(key)] = row_hash
     return stored
 
@@ -137,17 +137,8 @@ def _gone(connection: sa.Connection, frame: FrameRows, target: FrameTarget) -> l
 
 
 def _delete(connection: sa.Connection, table: sa.Table, keys: Sequence[Key]) -> None:
-    for condition in _key_conditions(table, keys):
-        connection.execute(sa.delete(table).where(condition))
-
-
-def _key_conditions(table: sa.Table, keys: Sequence[Key]) -> Iterator[sa.ColumnElement[bool]]:
-    columns = list(table.primary_key)
     for some in _slices(keys):
-        if len(columns) == 1:
-            yield columns[0].in_([value for (value,) in some])
-        else:
-            yield sa.tuple_(*columns).in_(some)
+        connection.execute(table.delete().where(*matching(list(table.primary_key), some)))
 
 
 def _slices(values: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.rows import columns_of
+from netsuite_pipeline.warehouse.adoption import adoption_of
 from netsuite_pipeline.warehouse.engine import read_connection
 from netsuite_pipeline.warehouse.errors import FrameError, warehouse_error
 from netsuite_pipeline.warehouse.frame_options import FrameOptions
@@ -24,12 +26,12 @@ from netsuite_pipeline.warehouse.frame_table import ROW_HASH, existing_table
 from netsuite_pipeline.warehouse.frame_target import FrameTarget
 from netsuite_pipeline.warehouse.frame_types import FrameColumn
 from netsuite_pipeline.warehouse.tables import target_metadata
+from netsuite_pipeline.warehouse.targets import target_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Warn = Callable[[str], None]
-Conditions = Sequence[sa.ColumnElement[bool]]
 
 _LOGGER = logging.getLogger(__name__)
 _EVERYTHING = FrameOptions()
@@ -52,11 +54,16 @@ def read_frame(
     dates and times datetime64[s]; see FrameOptions for what can be chosen. FrameError for an unknown column,
     WarehouseError.
     """
-    table = target_metadata([record_type]).tables[record_type.table]
-    first = next(iter(table.primary_key))
-    live = (table.c.record_type == record_type.name, table.c.deleted_at.is_(None))
-    parts = [(first.between(span.first, span.last), *live) for span in _spans(ranges)]
-    return _read(engine, table, columns_of(record_type), parts, options=options, warn=warn)
+    target = target_of(target_metadata([record_type]), record_type)
+    live = target.live(record_type.name)
+    query = sa.select().select_from(target.rows).where(*live).order_by(*target.keys)
+    parts = [query.where(target.keys[0].between(span.first, span.last)) for span in _spans(ranges)]
+    with _reading(engine, target.table.name) as connection:
+        known = columns_of(record_type)
+        if target.adopted:
+            there = adoption_of(sa.inspect(connection), target.table).columns
+            known = tuple(name for name in known if name in there)
+        return _read(connection, target.table, known, parts, options=options, warn=warn)
 
 
 def read_asset_frame(
@@ -70,58 +77,57 @@ def read_asset_frame(
 
     As `read_frame`; columns of floating point numbers are float64, and date-times with decimals datetime64[us].
     """
+    with _reading(engine, target.table) as connection:
+        table = existing_table(connection, target.table)
+        if table is None:
+            raise FrameError(f"There is no table {target.table} yet: materialize {target.asset}, which creates it.")
+        known = [column.name for column in table.c if column.name != ROW_HASH]
+        return _read(connection, table, known, _partition_parts(table, target), options=options, warn=warn)
+
+
+@contextmanager
+def _reading(engine: sa.Engine, table: str) -> Iterator[sa.Connection]:
     try:
         with read_connection(engine) as connection:
-            table = existing_table(connection, target.table)
+            yield connection
     except DBAPIError as error:
-        raise warehouse_error(error, doing=f"Reading {target.table}") from None
-    if table is None:
-        raise FrameError(f"There is no table {target.table} yet: materialize {target.asset}, which creates it.")
-    known = [column.name for column in table.c if column.name != ROW_HASH]
-    return _read(engine, table, known, _partition_parts(table, target), options=options, warn=warn)
+        raise warehouse_error(error, doing=f"Reading {table}") from None
 
 
 def _read(
-    engine: sa.Engine,
+    connection: sa.Connection,
     table: sa.Table,
     known: Sequence[str],
-    parts: Iterable[Conditions],
+    parts: Iterable[sa.Select[Any]],
     *,
     options: FrameOptions,
     warn: Warn,
 ) -> pd.DataFrame:
-    """The rows that meet the conditions of one of the parts: part by part, by key within each."""
+    """The rows of one part after the other: columns of the table that are `known`, all or those of the options."""
     names = known if options.columns is None else options.columns
     if unknown := [name for name in names if name not in known]:
         raise FrameError(
             f"Table {table.name} has no column {', '.join(unknown)} to read; its columns are {', '.join(known)}."
         )
     columns = [FrameColumn(table.c[name], options) for name in names]
-    query = sa.select(*(table.c[name] for name in names)).order_by(*table.primary_key)
-    try:
-        with read_connection(engine) as connection:
-            for conditions in parts:
-                for rows in _chunks(connection, query.where(*conditions)):
-                    for column, values in zip(columns, zip(*rows, strict=True), strict=True):
-                        column.add(values)
-    except DBAPIError as error:
-        raise warehouse_error(error, doing=f"Reading {table.name}") from None
+    for part in parts:
+        # Streamed: the driver would keep all rows of the answer otherwise.
+        query = part.add_columns(*(table.c[name] for name in names)).execution_options(yield_per=_CHUNK_ROWS)
+        with connection.execute(query) as result:
+            for rows in result.partitions():
+                for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+                    column.add(values)
     return _frame(columns, warn)
 
 
-def _partition_parts(table: sa.Table, target: FrameTarget) -> list[Conditions]:
+def _partition_parts(table: sa.Table, target: FrameTarget) -> list[sa.Select[Any]]:
+    query = sa.select().select_from(table).order_by(*table.primary_key)
     if target.partitions is None:
-        return [()]
+        return [query]
     values = partition_values(table, target)
     column = table.c[target.partition_column]
     starts = range(0, len(values), _PARTITIONS_PER_QUERY)
-    return [(column.in_(values[start : start + _PARTITIONS_PER_QUERY]),) for start in starts]
-
-
-def _chunks(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Sequence[sa.Row[Any]]]:
-    # Streamed: the driver would keep all rows of the answer otherwise.
-    with connection.execute(query.execution_options(yield_per=_CHUNK_ROWS)) as result:
-        yield from result.partitions()
+    return [query.where(column.in_(values[start : start + _PARTITIONS_PER_QUERY])) for start in starts]
 
 
 def _spans(ranges: Sequence[BatchRange]) -> Iterator[BatchRange]:

@@ -8,10 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.catalog import CatalogError
 from netsuite_pipeline.record_types.custom import adopting
 from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline.warehouse.errors import SchemaError
+from netsuite_pipeline.warehouse.frames import read_frame
 from netsuite_pipeline.warehouse.loader import BatchLoader
 from netsuite_pipeline.warehouse.migration.differences import differences
 from netsuite_pipeline.warehouse.schema import ensure_tables
@@ -160,3 +162,11 @@ def test_only_tables_that_a_record_type_fills_can_be_adopted() -> None:
     assert {record_type.table for record_type in adopted if record_type.adopted} == {"items"}
     with pytest.raises(CatalogError, match=r"ADOPT_TABLES names 'item', which no record type fills; .*items"):
         adopting(CATALOG, ["item"])
+
+
+def test_a_frame_has_the_columns_that_the_table_has_and_nobody_elses_rows(importer: Importer) -> None:
+    load_twice(importer, adopted_batch(widgets([1, 2, 3])))
+    load_twice(importer, adopted_batch(widgets([1, 3])))
+    frame = read_frame(importer.engine, THEIRS, [BatchRange(1, 1000)])
+    assert list(frame.columns) == ["refid", "name", "amount", "startdate"]
+    assert list(frame["refid"]) == [1, 3]
