@@ -7,7 +7,7 @@ that the frame is of: these are replaced. What the rows are is decided in `frame
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.warehouse.engine import read_connection
-from netsuite_pipeline.warehouse.errors import FrameError, warehouse_error
+from netsuite_pipeline.warehouse.errors import ConcurrentWrite, FrameError, warehouse_error
 from netsuite_pipeline.warehouse.frame_rows import FrameRows, frame_rows, partition_values, shown_keys
 from netsuite_pipeline.warehouse.frame_table import ROW_HASH, existing_table
 from netsuite_pipeline.warehouse.frame_target import FrameTarget
@@ -82,19 +83,9 @@ def _write(engine: sa.Engine, frame: FrameRows, target: FrameTarget) -> dict[str
             positions={name: position for position, name in enumerate(frame.names)},
             hash_column=ROW_HASH,
         )
-        upsert = Upsert(
-            connection,
-            upsert_builder(connection, layout),
-            imported_at=utc_now(),
-            new=new,
-            on_refused=partial(_refuse, target),
-        )
-        upsert.send(pending)
-        if repairs := upsert.repairs:
-            raise FrameError(
-                f"Column {repairs[0].column} of table {target.table} takes no NULL, and the frame of {target.asset} has"
-                f" no value in it for {shown_keys([repairs[0].key])}; nothing was written."
-            )
+        send = partial(_send, connection, layout, target, new=new)
+        send([row for row in pending if row.key in new], insert_only=True)
+        send([row for row in pending if row.key not in new], insert_only=False)
         _delete(connection, frame.table, gone)
     return {
         "inserted": len(new),
@@ -104,11 +95,42 @@ def _write(engine: sa.Engine, frame: FrameRows, target: FrameTarget) -> dict[str
     }
 
 
-def _refuse(target: FrameTarget, refused: RefusedRow) -> None:
+def _send(
+    connection: sa.Connection,
+    layout: Layout,
+    target: FrameTarget,
+    rows: Sequence[Row],
+    *,
+    new: Set[Key],
+    insert_only: bool,
+) -> None:
+    # New rows are only inserted: an upsert would change another row that has the same value in a second unique key.
+    upsert = Upsert(
+        connection,
+        upsert_builder(connection, layout, insert_only=insert_only),
+        imported_at=utc_now(),
+        new=new,
+        on_refused=partial(_refuse, connection, layout.table, target, new),
+    )
+    upsert.send(rows)
+    if repairs := upsert.repairs:
+        raise FrameError(
+            f"Column {repairs[0].column} of table {target.table} takes no NULL, and the frame of {target.asset} has no"
+            f" value in it for {shown_keys([repairs[0].key])}; nothing was written."
+        )
+
+
+def _refuse(
+    connection: sa.Connection, table: sa.Table, target: FrameTarget, new: Set[Key], refused: RefusedRow
+) -> None:
+    key, columns = refused.row.key, list(table.primary_key)
+    # Compared here too: to the database, keys may be equal that differ in case.
+    if key in new and key in map(tuple, connection.execute(sa.select(*columns).where(*matching(columns, [key])))):
+        raise ConcurrentWrite(f"Row {key} of {target.table} was inserted by another writer at the same time.")
     about = f" in column {refused.field}" if refused.field else ""
     raise FrameError(
-        f"Table {target.table} does not take the row {shown_keys([refused.row.key])} of the frame of"
-        f" {target.asset}{about}: {refused.message}; nothing was written."
+        f"Table {target.table} does not take the row {shown_keys([key])} of the frame of {target.asset}{about}:"
+        f" {refused.message}; nothing was written."
     )
 
 
