@@ -196,8 +196,9 @@ def _limit(shape: Shape) -> Callable[[Any], bool] | None:
             return lambda value: not below - 1 < value < above + 1 or decimals_of(Decimal(value)) > scale
         case "text" | "padded text" if shape.surely == shape.at_most:
             length = shape.surely[0]
-            return lambda value: len(value) > length
+            # SQLite keeps decimals as text.
+            return lambda value: isinstance(value, str) and len(value) > length
         case "text":
             size = shape.at_most[0]
-            return lambda value: len(value.encode()) > size
+            return lambda value: isinstance(value, str) and len(value.encode()) > size
     return None
