@@ -16,6 +16,7 @@ from netsuite_pipeline.orchestration.faults import expected_as_failures
 from netsuite_pipeline.orchestration.frame_assets import load_frame, write_frame
 from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
 from netsuite_pipeline.record_types.catalog import Catalog
+from netsuite_pipeline.warehouse.adoption import lacking_columns
 from netsuite_pipeline.warehouse.ledger import Ledger
 from netsuite_pipeline.warehouse.loader import BatchLoader
 from netsuite_pipeline.warehouse.schema import ensure_tables
@@ -84,6 +85,8 @@ class WarehouseIOManager(dg.IOManager):
         outcomes = []
         with self._pipeline.engine() as engine:
             ensure_tables(engine, metadata)
+            if lacking := lacking_columns(engine, run.record_type):
+                context.log.warning("%s has no column for %s; left out.", run.record_type.table, ", ".join(lacking))
             loader = BatchLoader(
                 engine,
                 metadata,

@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Inspector
 from sqlalchemy.engine.interfaces import ReflectedColumn
 
-from netsuite_pipeline.warehouse.engine import shown
+from netsuite_pipeline.record_types.model import RecordType
+from netsuite_pipeline.warehouse.engine import read_connection, shown
 from netsuite_pipeline.warehouse.errors import SchemaError
 from netsuite_pipeline.warehouse.migration.shapes import shape_of
-from netsuite_pipeline.warehouse.tables import MOMENT
+from netsuite_pipeline.warehouse.tables import MOMENT, target_metadata
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,15 @@ def adoption_of(inspector: Inspector, table: sa.Table) -> Adoption:
         surrogate=surrogate,
         flags_deleted=moment is not None and _takes(inspector, moment, MOMENT),
     )
+
+
+def lacking_columns(engine: sa.Engine, record_type: RecordType) -> tuple[str, ...]:
+    """The record type's columns that its table lacks because it is somebody else's; none if it is ours."""
+    if not record_type.adopted:
+        return ()
+    table = target_metadata([record_type]).tables[record_type.table]
+    with read_connection(engine) as connection:
+        return adoption_of(sa.inspect(connection), table).lacking
 
 
 def _unique_keys(inspector: Inspector, name: str) -> list[list[str | None]]:

@@ -14,13 +14,12 @@ from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.batch import Row, TransformedBatch
 from netsuite_pipeline.transform.rejection import Rejection, RejectReason
 from netsuite_pipeline.transform.rows import columns_of
-from netsuite_pipeline.warehouse.errors import ConcurrentWrite, Fault, fault_of, warehouse_error
+from netsuite_pipeline.warehouse.errors import warehouse_error
 from netsuite_pipeline.warehouse.guards import RejectGuard, guard_deletes
 from netsuite_pipeline.warehouse.ledger import Ledger, check_still_latest, is_stored, store_ledger
 from netsuite_pipeline.warehouse.live_rows import live_rows
@@ -28,17 +27,13 @@ from netsuite_pipeline.warehouse.measures import StatementCount, peak_memory
 from netsuite_pipeline.warehouse.reconcile import Difference, difference
 from netsuite_pipeline.warehouse.rejects import RejectContext, store_rejects
 from netsuite_pipeline.warehouse.repairs import store_repairs
+from netsuite_pipeline.warehouse.repeating import ATTEMPTS, repeat_transient
 from netsuite_pipeline.warehouse.tables import utc_now
 from netsuite_pipeline.warehouse.targets import target_of
 from netsuite_pipeline.warehouse.upsert import RefusedRow
 from netsuite_pipeline.warehouse.writers import Writer, Written, writer_of
 
 OnCommit = Callable[[sa.Connection, Ledger], None]
-
-# Waits between attempts are random up to 0.5, 1, 2, 4 and 8 s: long enough for a server to restart.
-ATTEMPTS = 6
-_FIRST_WAIT = 0.5
-_LONGEST_WAIT = 10.0
 
 
 @dataclass
@@ -102,15 +97,8 @@ class BatchLoader:
         self._guard(batch)
         rows, copies = _without_copies(batch)
         load = _Load(batch, rows, [*batch.rejections, *copies], job_id, run_id, on_commit)
-        retrying = Retrying(
-            stop=stop_after_attempt(self._attempts),
-            wait=wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),
-            retry=retry_if_exception(_is_transient),
-            sleep=self._sleep,
-            reraise=True,
-        )
         try:
-            return retrying(self._attempt, load)
+            return repeat_transient(partial(self._attempt, load), attempts=self._attempts, sleep=self._sleep)
         except DBAPIError as error:
             tried = f" (attempt {load.attempts} of {self._attempts})" if load.attempts > 1 else ""
             doing = f"Loading batch {batch.range.key} of {batch.record_type.name}{tried}"
@@ -265,9 +253,3 @@ def _refusal(batch: TransformedBatch, refused: RefusedRow) -> Rejection:
         key=refused.row.key,
         error_code=refused.code,
     )
-
-
-def _is_transient(error: BaseException) -> bool:
-    if isinstance(error, ConcurrentWrite):
-        return True
-    return isinstance(error, DBAPIError) and fault_of(error) is Fault.TRANSIENT

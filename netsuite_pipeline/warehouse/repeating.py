@@ -27,15 +27,14 @@ def repeat_transient(
     retrying = Retrying(
         stop=stop_after_attempt(attempts),
         wait=wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT),
-        retry=retry_if_exception(is_transient),
+        retry=retry_if_exception(_is_transient),
         sleep=sleep,
         reraise=True,
     )
     return retrying(transaction)
 
 
-def is_transient(error: BaseException) -> bool:
-    """Whether the same transaction can succeed the next time."""
+def _is_transient(error: BaseException) -> bool:
     if isinstance(error, ConcurrentWrite):
         return True
     return isinstance(error, DBAPIError) and fault_of(error) is Fault.TRANSIENT

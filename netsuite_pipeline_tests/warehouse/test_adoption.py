@@ -11,6 +11,7 @@ from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.catalog import CatalogError
 from netsuite_pipeline.record_types.custom import adopting
+from netsuite_pipeline.warehouse.adoption import lacking_columns
 from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline.warehouse.errors import SchemaError
 from netsuite_pipeline.warehouse.frames import read_frame
@@ -125,6 +126,12 @@ def test_a_null_becomes_the_columns_default_and_a_record_says_so(importer: Impor
     assert (repair["original"], "nameless" in repair["stored"]) == (None, True)
     load_twice(importer, adopted_batch(widgets([1, 2])))
     assert importer.rows_of("value_repairs") == []
+
+
+def test_what_it_has_no_column_for_is_known(importer: Importer) -> None:
+    missing = {"external_id", "group", "order", "class_id", "isinactive", "lastmodifieddate"}
+    assert set(lacking_columns(importer.engine, THEIRS)) == missing
+    assert lacking_columns(importer.engine, WIDGET) == ()
 
 
 def test_neither_imports_nor_upgrades_change_the_table(importer: Importer) -> None:

@@ -97,7 +97,10 @@ def test_statements_are_counted_over_all_attempts(importer: Importer) -> None:
 
 def test_rows_of_several_chunks_take_more_statements_and_unchanged_ones_fewer(importer: Importer) -> None:
     load, rows = importer.loader.load, widgets(range(1, MORE_THAN_A_CHUNK))
-    sent = [load(batch_of(some), job_id=None, run_id=None).statements for some in (rows[:1], rows, rows)]
+    sent = [
+        load(batch_of(some, last=MORE_THAN_A_CHUNK), job_id=None, run_id=None).statements
+        for some in (rows[:1], rows, rows)
+    ]
     one, several, unchanged = (number or 0 for number in sent)
     assert 0 < unchanged < one < several < 30
 

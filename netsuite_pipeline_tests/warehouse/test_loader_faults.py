@@ -15,7 +15,8 @@ from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline.warehouse.errors import RejectGuardTripped, WarehouseError
 from netsuite_pipeline.warehouse.ledger import Ledger
-from netsuite_pipeline.warehouse.loader import ATTEMPTS, BatchLoader
+from netsuite_pipeline.warehouse.loader import BatchLoader
+from netsuite_pipeline.warehouse.repeating import ATTEMPTS
 from netsuite_pipeline_tests.mariadb_server import MariaDBServer
 from netsuite_pipeline_tests.warehouse.samples import (
     MORE_THAN_A_CHUNK,
@@ -56,7 +57,7 @@ def test_refused_rows_become_rejects_and_the_others_load(importer: Importer, sta
     rows = widgets(range(1, MORE_THAN_A_CHUNK))
     for position in (0, 250, 499):
         rows[position] = row(WIDGET, position + 1, name="bad")
-    ledger = importer.load(batch_of(rows))
+    ledger = importer.load(batch_of(rows, last=MORE_THAN_A_CHUNK))
     assert (ledger.inserted, ledger.rejected) == (len(rows) - 3, 3)
     assert importer.imported() == {entry.key: entry.values for entry in rows if entry.values[2] != "bad"}
     rejects = importer.rows_of("import_rejects")
