@@ -4,8 +4,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+BENCH_INSTALLED := .venv/.bench-installed
 
-.PHONY: demo dev test lint format lock clean
+.PHONY: demo dev test bench lint format lock clean
 
 demo: $(INSTALLED)
 	@$(BIN)/netsuite-pipeline demo
@@ -15,6 +16,13 @@ dev: $(INSTALLED)
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Three quarters of an hour on an idle machine. Figures are saved in docs/benchmarks, the page and its picture are made of them.
+bench: $(BENCH_INSTALLED)
+	$(BIN)/python -m benchmarks.load_table
+	$(BIN)/python -m benchmarks.whole_chain
+	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.report
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
@@ -37,10 +45,18 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-# Needs uv. The lock holds exact versions with hashes and names no package index.
+# What the benchmarks compare with and draw with, beside the packages that are there.
+$(BENCH_INSTALLED): benchmarks/requirements.lock $(INSTALLED)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.lock
+	@touch $@
+
+# Needs uv. The locks hold exact versions with hashes and name no package index; that of the benchmarks agrees with the
+# other.
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-strip-extras \
 		--no-emit-index-url --no-header --quiet -o requirements.lock
+	uv pip compile pyproject.toml --extra bench --constraint requirements.lock --universal --generate-hashes \
+		--no-strip-extras --no-emit-index-url --no-header --quiet -o benchmarks/requirements.lock
 
 clean:
 	rm -rf .venv .demo .dev
