@@ -3,9 +3,7 @@
 Other chains, and what is measured about all of them, are in `whole_chain`.
 """
 
-import threading
 from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import sqlalchemy as sa
@@ -62,9 +60,6 @@ def import_all(
     writers: int = 1,
 ) -> None:
     """Imports every batch; RuntimeError if one fails."""
-    if writers > 1:
-        _load_in_threads(client, record_type, ranges, loader=loader, writers=writers)
-        return
     run = BatchRun(
         record_type=record_type,
         ranges=tuple(ranges),
@@ -72,7 +67,8 @@ def import_all(
         fetch=lambda wanted: stream_batches(client, record_type, wanted, workers=client.concurrency),
     )
     limits = Limits.of(Settings())
-    with closing(import_batches(run, loader=loader, store=WaveStore(engine), limits=limits)) as outcomes:
+    store = WaveStore(engine)
+    with closing(import_batches(run, loader=loader, store=store, limits=limits, writers=writers)) as outcomes:
         for outcome in outcomes:
             if outcome.ledger is None:
                 raise RuntimeError(f"Batch {outcome.range.key} was not imported: {outcome.reason}")
@@ -89,23 +85,3 @@ def read_batches(
                     yield batch
                 case FailedBatch():
                     raise RuntimeError(f"Batch {batch.range.key} was not read: {batch.reason}")
-
-
-def _load_in_threads(
-    client: NetSuiteClient, record_type: RecordType, ranges: Sequence[BatchRange], *, loader: BatchLoader, writers: int
-) -> None:
-    """Each thread takes the next batch as soon as it has loaded one."""
-    turn = threading.Lock()
-    with closing(read_batches(client, record_type, ranges)) as stream:
-
-        def work() -> None:
-            while True:
-                with turn:
-                    batch = next(stream, None)
-                if batch is None:
-                    return
-                loader.load(batch, job_id=None, run_id="benchmark")
-
-        with ThreadPoolExecutor(writers) as executor:
-            for finished in [executor.submit(work) for _ in range(writers)]:
-                finished.result()

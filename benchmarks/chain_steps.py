@@ -21,8 +21,9 @@ from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.batch import Row, TransformedBatch
 from netsuite_pipeline.transform.rows import RowTransformer, hash_values
 from netsuite_pipeline.warehouse.reconcile import difference
-from netsuite_pipeline.warehouse.statements import execute, upsert_builder
-from netsuite_pipeline.warehouse.tables import import_tables, target_metadata, utc_now
+from netsuite_pipeline.warehouse.statements import execute, record_layout, upsert_builder
+from netsuite_pipeline.warehouse.tables import target_metadata, utc_now
+from netsuite_pipeline.warehouse.targets import target_of
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,11 @@ def _rows(transformer: RowTransformer, page: Page, batch: BatchRange) -> list[Ro
 def _load_in_steps(
     clock: _Clock, engine: sa.Engine, record_type: RecordType, batch: BatchRange, rows: Sequence[Row]
 ) -> None:
-    table = import_tables(target_metadata([record_type])).tables[record_type.table]
+    target = target_of(target_metadata([record_type]), record_type)
     with engine.begin() as connection:
         with clock.timed("diff"):
-            change = difference(connection, table, batch, record_type=record_type.name, rows=rows, rejected=frozenset())
-        builder = upsert_builder(connection, record_type, table)
+            change = difference(connection, target, batch, record_type=record_type.name, rows=rows, rejected=set())
+        builder = upsert_builder(connection, record_layout(record_type, target.table))
         with clock.timed("encode"):
             chunks = list(builder.chunks(change.pending, utc_now()))
         with clock.timed("send"):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from netsuite_pipeline.netsuite.errors import IncompleteRead
-from netsuite_pipeline.netsuite.page import PAGE_SIZE, Page, Queries, RawRow, whole_number
+from netsuite_pipeline.netsuite.page import Page, Queries, RawRow, whole_number
 from netsuite_pipeline.netsuite.suiteql import count_query, ids_query, page_query
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.model import RecordType
@@ -109,8 +109,9 @@ def _read_once(
         keys = [_key_of(record_type, row) for row in page]
         known = [key for key in keys if key]
         _check_ascending(record_type, within, known, after)
-        # Without a key nobody can ask for what comes next; an empty page is the end in any case.
-        if not known or (len(page) < PAGE_SIZE and len(rows) + len(page) >= counted()):
+        # Without a key nobody can ask for what comes next; an empty page is the end in any case. A full one is it too,
+        # once NetSuite's own count is reached: where ids have no gaps, every batch is a full page.
+        if not known or len(rows) + len(page) >= counted():
             return [*rows, *page], counted()
         after = known[-1]
         # Rows without a key behind the last one with a key are sent again at the head of the next page.
