@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
-from rich.console import Group, JustifyMethod, OverflowMethod, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -24,8 +24,8 @@ _FAILURES_SHOWN = 10
 _VALUE_SHOWN = 1000
 _KEY_SHOWN = 19
 _EVERY_GROUP = 10_000
-# Columns that are cut rather than folded: `rejects show` has all of it.
-_SENTENCES = ("Example", "Detail")
+# `rejects show` has all of it.
+_SAID_SHOWN = 120
 
 _DECLARED = "if it is RECORD_TYPES_FILE that declares the column"
 _LARGER = f"or, {_DECLARED}, declare it larger there and run `netsuite-pipeline db upgrade --widen`"
@@ -45,35 +45,20 @@ _OTHERWISE = f"Correct the record in NetSuite, or, {_DECLARED}, declare it there
 
 def groups_table(groups: Sequence[RejectGroup]) -> Table:
     """A row per group, with an example."""
-    table = _table(
-        "Record type", "Reason", "Field", "Rejects", "First seen", "Last seen", "Example", right=("Rejects",)
-    )
+    table = _table("Record type", "Rejects", "First seen", "Last seen", "Reason and example", right=("Rejects",))
     for group in groups:
-        table.add_row(
-            Text(group.record_type),
-            _reason(group.reason, group.error_code),
-            Text(printable(group.field or "")),
-            f"{group.count:,}",
-            _day(group.first_seen),
-            _day(group.last_seen),
-            Text(f"{short_key(group.example_key)}: {printable(group.example)}"),
-        )
+        counted = (f"{group.count:,}", _day(group.first_seen), _day(group.last_seen))
+        example = f"{short_key(group.example_key)}: {group.example}"
+        table.add_row(Text(group.record_type), *counted, _why(group, example))
     return table
 
 
 def rows_table(rejects: Sequence[Reject]) -> Table:
     """A row per reject."""
-    table = _table("Record type", "Key", "Reason", "Field", "Last seen", "Attempts", "Detail", right=("Attempts",))
+    table = _table("Record type", "Key", "Last seen", "Attempts", "Reason and detail", right=("Attempts",))
     for reject in rejects:
-        table.add_row(
-            Text(reject.record_type),
-            short_key(reject.row_key),
-            _reason(reject.reason, reject.error_code),
-            Text(printable(reject.field or "")),
-            _moment(reject.last_seen),
-            f"{reject.attempts:,}",
-            Text(printable(reject.detail)),
-        )
+        seen = (_moment(reject.last_seen), f"{reject.attempts:,}")
+        table.add_row(Text(reject.record_type), short_key(reject.row_key), *seen, _why(reject, reject.detail))
     return table
 
 
@@ -240,8 +225,11 @@ def _counted(groups: Sequence[RejectGroup], attribute: str) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
 
 
-def _reason(reason: str, code: int | None) -> Text:
-    return Text(reason if code is None else f"{reason} {code}")
+def _why(rejected: RejectGroup | Reject, said: str) -> Text:
+    code = "" if rejected.error_code is None else f" {rejected.error_code}"
+    where = f" in {printable(rejected.field)}" if rejected.field else ""
+    cut = said if len(said) <= _SAID_SHOWN else f"{said[:_SAID_SHOWN]}…"
+    return Text.assemble(f"{rejected.reason}{code}{where}\n", (printable(cut), "dim"))
 
 
 def _day(moment: datetime) -> str:
@@ -253,11 +241,9 @@ def _moment(moment: datetime) -> str:
 
 
 def _table(*headings: str, right: tuple[str, ...] = ()) -> Table:
-    # No frame, so that it fits a terminal of 80 columns.
+    # No frame, and only the last column folds, so that it fits a terminal of 80 columns.
     table = Table(box=None, padding=(0, 1, 0, 0))
     for heading in headings:
-        sentence = heading in _SENTENCES
-        overflow: OverflowMethod = "ellipsis" if sentence else "fold"
         justify: JustifyMethod = "right" if heading in right else "left"
-        table.add_column(heading, justify=justify, overflow=overflow, no_wrap=sentence)
+        table.add_column(heading, justify=justify, overflow="fold", no_wrap=heading != headings[-1])
     return table

@@ -176,7 +176,7 @@ def test_a_replay_reads_with_the_declarations_of_now(
     extended = "extend:\n  customer:\n    columns:\n      custentity_region: {{kind: text, length: {}}}\n"
     file.write_text(extended.format(4))
     import_type("customer")
-    (rejected,) = numbers(command("rejects", "list", "--reason", "too_long").output, "customer")[2:3]
+    (rejected,) = numbers(command("rejects", "list", "--reason", "too_long").output, "customer")[:1]
     assert int(rejected) > 0
 
     file.write_text(extended.format(64))
@@ -334,12 +334,13 @@ def test_list_shows_groups_and_rows_and_how_many_are_not_shown(command: Command,
     reject(engine, "customer", *(too_long(number) for number in range(1, 61)))
     reject(engine, "vendor", too_long(7, detail="\x1b[31mred[/] 7\x07"))
     answer = command("rejects", "list")
-    assert numbers(answer.output, "customer")[:3] == ["too_long", "phone", "60"]
-    assert "60: 80 characters, the column holds 64" in answer.output
-    assert "7: \\x1b[31mred[/] 7\\x07" in answer.output
+    assert numbers(answer.output, "customer")[0] == "60"
+    assert "too_long in phone" in answer.output
+    assert " 60: 80 characters, the column holds 64" in answer.output
+    assert " 7: \\x1b[31mred[/] 7\\x07" in answer.output
     assert "1 more groups are not shown" in command("rejects", "list", "--limit", "1").output
     rows = command("rejects", "list", "--rows", "--types", "customer,vendor")
-    assert len(rows.output.splitlines()) == 1 + 50 + 1
+    assert len(rows.output.splitlines()) == 1 + 2 * 50 + 1
     assert "11 more rows are not shown; --limit shows more." in rows.output
 
 
