@@ -84,7 +84,7 @@ class Settings(BaseSettings):
         description="A batch of which a larger share would be rejected for the same column fails instead.",
     )
     warehouse_writers: int = Field(
-        2, ge=1, le=16, description="Batches that a run writes to MySQL or MariaDB at once, each on a connection."
+        2, ge=1, le=8, description="Batches that a run writes to MySQL or MariaDB at once, each on a connection."
     )
     adopt_tables: Annotated[tuple[str, ...], NoDecode] = Field(
         (),

@@ -15,6 +15,7 @@ from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.batch import FailedBatch
+from netsuite_pipeline.warehouse.adoption import edition_of_adopted
 from netsuite_pipeline.warehouse.errors import WarehouseError
 from netsuite_pipeline.warehouse.migration.changes_table import edition_of
 from netsuite_pipeline.warehouse.missing_columns import ColumnMemory, account_of
@@ -41,7 +42,13 @@ class AccountFetch:
             memory = ColumnMemory(engine, account=account_of(settings), record_type=self.record_type)
             try:
                 view = view_of_account(self.record_type, memory=memory, queries=client, claimant=self.run_id)
-                record_type = replace(view.record_type, edition=edition_of(engine, view.record_type.table))
+                adopted = view.record_type.adopted
+                edition = (
+                    edition_of_adopted(engine, self.record_type)
+                    if adopted
+                    else edition_of(engine, view.record_type.table)
+                )
+                record_type = replace(view.record_type, edition=edition)
             except (NetSuiteError, WarehouseError) as error:
                 yield from self._failed(ranges, error)
                 return

@@ -5,6 +5,7 @@ than the declaration; what it lacks is left out. `targets` says where the rest i
 """
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.warehouse.engine import read_connection, shown
 from netsuite_pipeline.warehouse.errors import SchemaError
 from netsuite_pipeline.warehouse.migration.shapes import shape_of
-from netsuite_pipeline.warehouse.tables import MOMENT, target_metadata
+from netsuite_pipeline.warehouse.tables import target_metadata
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +40,9 @@ def adoption_of(inspector: Inspector, table: sa.Table) -> Adoption:
         raise SchemaError(
             f"The table {where} does not exist: create it, or take it out of ADOPT_TABLES and it is created by itself."
         )
-    found = {column["name"]: column for column in inspector.get_columns(table.name)}
+    found = {column["name"].lower(): column for column in inspector.get_columns(table.name)}
     key = [column.name for column in table.primary_key]
-    primary = list(inspector.get_pk_constraint(table.name)["constrained_columns"])
+    primary = [name.lower() for name in inspector.get_pk_constraint(table.name)["constrained_columns"]]
     if primary != key and key not in _unique_keys(inspector, table.name):
         raise SchemaError(
             f"The table {where} has no unique key over ({', '.join(key)}), by which rows are found again: add one, e.g."
@@ -53,14 +54,30 @@ def adoption_of(inspector: Inspector, table: sa.Table) -> Adoption:
             f" ({', '.join(key)}), can be worked with."
         )
     surrogate = None if primary == key else primary[0]
+    if surrogate and (surrogate in table.columns or _family(inspector, found[surrogate]) != "integer"):
+        raise SchemaError(
+            f"The table {where} has the primary key {surrogate}: only a whole number of its own, or the natural key"
+            f" ({', '.join(key)}), can be worked with."
+        )
     _check_columns(inspector, table, found, surrogate=surrogate, where=where)
     moment = found.get("deleted_at")
+    # What the table computes by itself cannot be filled.
+    has = [column.name for column in table.columns if column.name in found and not found[column.name].get("computed")]
     return Adoption(
-        columns=frozenset(column.name for column in table.columns if column.name in found),
-        lacking=tuple(column.name for column in table.columns if column.name not in found),
+        columns=frozenset(has),
+        lacking=tuple(column.name for column in table.columns if column.name not in has),
         surrogate=surrogate,
-        flags_deleted=moment is not None and _takes(inspector, moment, MOMENT),
+        flags_deleted=moment is not None
+        and moment["nullable"]
+        and not moment.get("computed")
+        and _family(inspector, moment) in {"datetime", "timestamp"},
     )
+
+
+def edition_of_adopted(engine: sa.Engine, record_type: RecordType) -> int:
+    """A number for the columns that the table has: with one more, equal values are another row."""
+    lacking = ",".join(lacking_columns(engine, record_type))
+    return int.from_bytes(blake2b(lacking.encode(), digest_size=4).digest())
 
 
 def lacking_columns(engine: sa.Engine, record_type: RecordType) -> tuple[str, ...]:
@@ -73,22 +90,28 @@ def lacking_columns(engine: sa.Engine, record_type: RecordType) -> tuple[str, ..
 
 
 def _unique_keys(inspector: Inspector, name: str) -> list[list[str | None]]:
-    indexes = [list(index["column_names"]) for index in inspector.get_indexes(name) if index["unique"]]
-    return indexes + [list(found["column_names"]) for found in inspector.get_unique_constraints(name)]
+    keys = [
+        list(index["column_names"])
+        for index in inspector.get_indexes(name)
+        if index["unique"] and index.get("dialect_options", {}).get("sqlite_where") is None
+    ]
+    keys += [list(found["column_names"]) for found in inspector.get_unique_constraints(name)]
+    return [[column.lower() if column else None for column in columns] for columns in keys]
 
 
 def _check_columns(
     inspector: Inspector, table: sa.Table, found: dict[str, ReflectedColumn], *, surrogate: str | None, where: str
 ) -> None:
     for column in table.columns:
-        if column.name in found and not _takes(inspector, found[column.name], column.type):
+        there = found.get(column.name)
+        if there and not there.get("computed") and not _takes(inspector, there, column):
             wanted = column.type.compile(dialect=inspector.dialect)
             raise SchemaError(
                 f"The table {where} has the column {column.name} as {found[column.name]['type']}, which can change"
                 f" values in silence; {wanted} is needed: change the column, or rename it and it is left out."
             )
     for name, there in found.items():
-        filled = name in table.columns or (name == surrogate and bool(there.get("autoincrement")))
+        filled = name in table.columns or there.get("autoincrement") is True
         needed = not there["nullable"] and there.get("default") is None and not there.get("computed")
         if needed and not filled and not _numbers_itself(inspector, name, surrogate):
             raise SchemaError(
@@ -102,5 +125,13 @@ def _numbers_itself(inspector: Inspector, name: str, surrogate: str | None) -> b
     return inspector.dialect.name == "sqlite" and name == surrogate
 
 
-def _takes(inspector: Inspector, found: ReflectedColumn, declared: "sa.types.TypeEngine[Any]") -> bool:
-    return shape_of(found["type"], inspector.dialect).keeps(shape_of(declared, inspector.dialect))
+def _takes(inspector: Inspector, found: ReflectedColumn, declared: "sa.Column[Any]") -> bool:
+    shape = shape_of(found["type"], inspector.dialect)
+    if declared.primary_key:
+        return shape.family == "integer"
+    # NetSuite's times are those of the account's zone; a TIMESTAMP is shown in the zone of whoever looks.
+    return shape.family != "timestamp" and shape.keeps(shape_of(declared.type, inspector.dialect))
+
+
+def _family(inspector: Inspector, found: ReflectedColumn) -> str:
+    return shape_of(found["type"], inspector.dialect).family

@@ -5,16 +5,19 @@ alone and what may be repaired; whether a row is refused is always the database'
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import ReflectedColumn
+from sqlalchemy.exc import DBAPIError
 
 from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.transform.values import decimals_of
+from netsuite_pipeline.warehouse.errors import Fault, fault_of
 from netsuite_pipeline.warehouse.migration.shapes import Shape, shape_of
 from netsuite_pipeline.warehouse.statements import Layout
 
@@ -58,19 +61,19 @@ class TableConstraints:
         inspector = sa.inspect(connection)
         name, written = layout.table.name, set(layout.positions)
         rules = {
-            found["name"]: _rule(found, connection.dialect)
+            found["name"].lower(): _rule(found, connection.dialect)
             for found in inspector.get_columns(name)
-            if found["name"] in written
+            if found["name"].lower() in written
         }
         unique = {
-            tuple(str(column) for column in index["column_names"])
+            tuple(str(column).lower() for column in index["column_names"])
             for index in inspector.get_indexes(name)
             if index["unique"]
         }
-        unique |= {tuple(found["column_names"]) for found in inspector.get_unique_constraints(name)}
+        unique |= {tuple(map(str.lower, found["column_names"])) for found in inspector.get_unique_constraints(name)}
         foreign = tuple(
             ForeignKey(
-                columns=tuple(found["constrained_columns"]),
+                columns=tuple(map(str.lower, found["constrained_columns"])),
                 parent=sa.table(
                     found["referred_table"],
                     *(sa.column(column) for column in found["referred_columns"]),
@@ -79,7 +82,7 @@ class TableConstraints:
                 parent_columns=tuple(found["referred_columns"]),
             )
             for found in inspector.get_foreign_keys(name)
-            if written.issuperset(found["constrained_columns"])
+            if written.issuperset(map(str.lower, found["constrained_columns"]))
         )
         others = sorted(key for key in unique if key != layout.key and written.issuperset(key))
         return cls(layout=layout, columns=rules, unique=tuple(others), foreign=foreign)
@@ -111,9 +114,11 @@ class TableConstraints:
                 if missing if value is None else rule.breaks is not None and rule.breaks(value):
                     found.setdefault(index, name)
         for key in self.foreign:
-            self._without_parent(connection, key, rows, found)
+            with _as_a_hint(connection):
+                self._without_parent(connection, key, rows, found)
         for columns in self.unique:
-            self._taken(connection, columns, rows, found)
+            with _as_a_hint(connection):
+                self._taken(connection, columns, rows, found)
         return found
 
     def _values(self, columns: Sequence[str], row: Row) -> tuple[Any, ...] | None:
@@ -152,6 +157,20 @@ class TableConstraints:
                 found.setdefault(index, names[0])
 
 
+@contextmanager
+def _as_a_hint(connection: sa.Connection) -> Iterator[None]:
+    """Goes on without what the database does not answer, e.g. because a column has another character set."""
+    savepoint = connection.begin_nested()
+    try:
+        yield
+    except DBAPIError as error:
+        if fault_of(error) is Fault.TRANSIENT:
+            raise
+        savepoint.rollback()
+    else:
+        savepoint.commit()
+
+
 def _matching(
     connection: sa.Connection,
     selected: Sequence[sa.ColumnElement[Any]],
@@ -177,7 +196,8 @@ def _rule(found: ReflectedColumn, dialect: sa.Dialect) -> ColumnRule:
     return ColumnRule(
         nullable=bool(found["nullable"]),
         default=found.get("default"),
-        length=shape.surely[0] if _has_length(shape) else None,
+        # SQLite takes a text of any length, whatever is declared.
+        length=shape.surely[0] if _has_length(shape) and dialect.name != "sqlite" else None,
         breaks=_limit(shape),
     )
 

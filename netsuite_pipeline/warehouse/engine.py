@@ -18,7 +18,11 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 from netsuite_pipeline.warehouse.errors import WarehouseError, warehouse_error
 
 # Strict without exception, and no NO_BACKSLASH_ESCAPES: `warehouse.encoding` escapes with backslashes.
-SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+# NO_AUTO_VALUE_ON_ZERO, because in an adopted table a record with the id 0 would get a number instead.
+SQL_MODE = (
+    "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"
+    "NO_AUTO_VALUE_ON_ZERO"
+)
 _CONNECT_SECONDS = 15
 # A statement writes at most 4 MiB; ten minutes without an answer is a dead server or a dead network.
 _ANSWER_SECONDS = 600
@@ -92,6 +96,8 @@ def _mysql(url: URL) -> Engine:
             "read_timeout": _ANSWER_SECONDS,
             "write_timeout": _ANSWER_SECONDS,
             "init_command": f"SET SESSION sql_mode = '{SQL_MODE}', SESSION time_zone = '+00:00',"
+            # Rounding is a note, and so is a blank that is cut off; a warning without a count would not be seen.
+            " SESSION sql_notes = 1, SESSION max_error_count = 64,"
             f" SESSION group_concat_max_len = {_CONCATENATED_BYTES}",
         },
     )

@@ -95,7 +95,7 @@ class Fault(Enum):
 _TRANSIENT = frozenset({1040, 1053, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 2055, 4031})
 
 # 1048 NULL, 1062 duplicate, 1118 row too large, 1153 packet, 1264 range, 1265 truncated, 1292 date,
-# 1366 value, 1367 illegal value, 1406 too long, 1411 function value, 1452 foreign key, 1526
+# 1366 value, 1367 illegal value, 1406 too long, 1411 function value, 1451 and 1452 foreign key, 1526
 # partition, 1644 SIGNAL of a trigger, 1690 out of range, 3140 JSON, 3819 (MySQL) and 4025 (MariaDB) check
 # constraint.
 _ROWS = frozenset(
@@ -111,6 +111,7 @@ _ROWS = frozenset(
         1367,
         1406,
         1411,
+        1451,
         1452,
         1526,
         1644,

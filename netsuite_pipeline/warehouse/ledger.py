@@ -27,9 +27,9 @@ class Ledger:
     `live_before` and `live_after` are the type's rows in the range that are not flagged as deleted. `retries` are the
     repeated requests and the repeated transactions, `database_retries` the latter alone. `statements` were sent to the
     database up to the ledger's own; `fallback_rows` had to be sent again because their statement failed; `repaired`
-    values were mended before loading. `peak_memory` is the largest resident size of the process so far, in bytes.
-    Seconds are wall-clock; `read_at` (when reading began) and `committed_at` are naive UTC. What is None was not
-    noted by the version that imported the batch.
+    values were mended after their row was refused. `peak_memory` is the largest resident size of the process so far,
+    in bytes. Seconds are wall-clock; `read_at` (when reading began) and `committed_at` are naive UTC. What is None was
+    not noted by the version that imported the batch.
     """
 
     record_type: str

@@ -94,9 +94,9 @@ class BatchLoader:
         back and is passed on. Raises LedgerMismatch, StaleRead, DeleteGuardTripped, RejectGuardTripped or
         WarehouseError, after which nothing was written.
         """
-        self._guard(batch)
         rows, copies = _without_copies(batch)
         load = _Load(batch, rows, [*batch.rejections, *copies], job_id, run_id, on_commit)
+        self._guard(load)
         try:
             return repeat_transient(partial(self._attempt, load), attempts=self._attempts, sleep=self._sleep)
         except DBAPIError as error:
@@ -130,7 +130,7 @@ class BatchLoader:
             latest()
             guard_deletes(change, record_type=name, batch=batch.range, percent=self._delete_guard_percent)
         writer = self._writer(connection, batch.record_type)
-        guard = self._guard(batch)
+        guard = self._guard(load)
         written = writer.write(
             connection,
             change,
@@ -166,10 +166,10 @@ class BatchLoader:
             load.on_commit(connection, ledger)
         return ledger
 
-    def _guard(self, batch: TransformedBatch) -> RejectGuard:
-        """A guard that knows what the transformation rejected."""
-        guard = RejectGuard(batch, percent=self._reject_guard_percent)
-        for rejection in batch.rejections:
+    def _guard(self, load: _Load) -> RejectGuard:
+        """A guard that knows what was rejected before the database had a say."""
+        guard = RejectGuard(load.batch, percent=self._reject_guard_percent)
+        for rejection in load.rejections:
             guard.count(field=rejection.field, reason=rejection.reason, detail=rejection.detail)
         return guard
 

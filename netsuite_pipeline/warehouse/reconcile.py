@@ -77,7 +77,8 @@ def _marks(connection: sa.Connection, target: Target, batch: BatchRange, record_
     """
     state = target.state.c
     is_live = sa.and_(state.record_type == record_type, state.deleted_at.is_(None))
-    key = (sa.cast(column, sa.String) + ":" for column in target.keys)
+    # To a whole number first: a column of somebody else's may be filled up with zeros.
+    key = (sa.cast(sa.cast(column, sa.BigInteger), sa.String) + ":" for column in target.keys)
     mark = sum(key, sa.literal("")) + sa.func.coalesce(sa.func.hex(state.row_hash), "", type_=sa.String)
     mark += sa.case((is_live, _LIVE), else_=_DELETED)
     mine = state.record_type == record_type
@@ -86,6 +87,7 @@ def _marks(connection: sa.Connection, target: Target, batch: BatchRange, record_
         .select_from(target.rows)
         .where(
             target.keys[0].between(batch.first, batch.last),
+            *((column.is_not(None) for column in target.keys) if target.adopted else ()),
             sa.or_(mine, state.record_type.is_(None)) if target.adopted else mine,
         )
     )

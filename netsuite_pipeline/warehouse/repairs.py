@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,6 +18,7 @@ from netsuite_pipeline.warehouse.constraints import TableConstraints
 from netsuite_pipeline.warehouse.tables import REPAIRS
 
 _KEYS_PER_STATEMENT = 500
+_CHARACTERS = 50_000
 
 
 class RepairKind(StrEnum):
@@ -87,23 +89,26 @@ def store_repairs(
         part = outdated[start : start + _KEYS_PER_STATEMENT]
         connection.execute(table.delete().where(table.c.record_type == record_type, table.c.row_key.in_(part)))
     if repairs:
-        connection.execute(
-            table.insert(),
-            [
-                {
-                    "record_type": record_type,
-                    "row_key": row_key_of(repair.key),
-                    "key_first": repair.key[0],
-                    "column_name": repair.column,
-                    "repair": str(repair.kind),
-                    "original": repair.original,
-                    "stored": repair.stored,
-                    "run_id": run_id,
-                    "repaired_at": now,
-                }
-                for repair in repairs
-            ],
-        )
+        same = {"record_type": record_type, "run_id": run_id, "repaired_at": now}
+        connection.execute(table.insert(), [_repair_row(repair) | same for repair in repairs])
+
+
+def _repair_row(repair: Repair) -> dict[str, Any]:
+    return {
+        "row_key": row_key_of(repair.key),
+        "key_first": repair.key[0],
+        "column_name": repair.column,
+        "repair": str(repair.kind),
+        "original": _shown(repair.original),
+        "stored": _shown(repair.stored),
+    }
+
+
+def _shown(text: str | None) -> str | None:
+    # A statement has to fit max_allowed_packet.
+    if text is None or len(text) <= _CHARACTERS:
+        return text
+    return f"{text[:_CHARACTERS]}… ({len(text)} characters)"
 
 
 def row_key_of(key: tuple[int, ...]) -> str:

@@ -69,6 +69,7 @@ class Upsert:
         self._constraints: TableConstraints | None = None
         self._defaults: Mapping[str, str] = {}
         self._repairs: list[Repair] = []
+        self._orphans: list[tuple[Row, RowsRefused, str | None]] = []
         self.refused: list[RefusedRow] = []
         # Rows that were not written by the first statement that held them.
         self.fallback_rows = 0
@@ -89,6 +90,18 @@ class Upsert:
             if cause is not None:
                 self.fallback_rows += len(chunk.rows)
                 self._repair(chunk.rows, cause)
+        self._reunite()
+
+    def _reunite(self) -> None:
+        """Tries rows again that refer to rows of their own table, which may be there by now."""
+        while self._orphans:
+            orphans, self._orphans = self._orphans, []
+            for row, _, field in orphans:
+                self._isolate([row], field)
+            if len(self._orphans) == len(orphans):
+                orphans, self._orphans = self._orphans, []
+                for row, cause, field in orphans:
+                    self._give_up(row, cause, field)
 
     def _repair(self, rows: Sequence[Row], cause: RowsRefused) -> None:
         """The second tier: repairs what may be, tries alone what breaks a constraint, and the others in bulk."""
@@ -172,6 +185,7 @@ class Upsert:
         )
 
     def _exists(self, key: Key) -> bool:
+        # Asked for new rows alone: those are found by the natural key, not by an adopted table's own.
         layout = self._builder.layout
         matches = (layout.table.c[name] == value for name, value in zip(layout.key, key, strict=True))
         return self._connection.execute(sa.select(sa.literal(1)).where(*matches)).first() is not None
@@ -181,6 +195,12 @@ class Upsert:
             raise self._concurrent(row.key)
         if field is None and self._constraints:
             field = self._constraints.suspects(self._connection, [row]).get(0)
+        if cause.reason is RejectReason.MISSING_REFERENCE:
+            self._orphans.append((row, cause, field))
+        else:
+            self._give_up(row, cause, field)
+
+    def _give_up(self, row: Row, cause: RowsRefused, field: str | None) -> None:
         refused = RefusedRow(row=row, code=cause.code, message=str(cause), reason=cause.reason, field=field)
         self.refused.append(refused)
         if self._on_refused:

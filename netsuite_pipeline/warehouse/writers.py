@@ -6,7 +6,7 @@ Both go through `upsert`; they differ in the statements. Which rows changed is `
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -14,6 +14,7 @@ from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.transform.rows import columns_of
 from netsuite_pipeline.warehouse.adoption import Adoption, adoption_of
+from netsuite_pipeline.warehouse.errors import ConcurrentWrite, RowsRefused, WarehouseError
 from netsuite_pipeline.warehouse.reconcile import Difference, Key, flag_deleted, matching
 from netsuite_pipeline.warehouse.repairs import Repair
 from netsuite_pipeline.warehouse.statements import Layout, execute, record_layout, upsert_builder
@@ -119,13 +120,23 @@ class AdoptedTableWriter:
         changed = [row for row in change.pending if row.key not in change.new]
         inserts = Upsert(connection, self._inserts, imported_at=imported_at, new=change.new, on_refused=on_refused)
         updates = Upsert(connection, self._updates, imported_at=imported_at, new=frozenset(), on_refused=on_refused)
-        updates.send(self._with_surrogates(connection, changed))
+        updates.send(self._locked(connection, changed))
         inserts.send(new)
         written = _without_surrogates(Written.by(updates, inserts), change)
         refused = {row.row.key for row in written.refused}
-        for chunk in self._states.chunks([row for row in change.pending if row.key not in refused], imported_at):
-            execute(connection, chunk)
+        self._remember(connection, [row for row in change.pending if row.key not in refused], imported_at)
         return written
+
+    def _remember(self, connection: sa.Connection, rows: Sequence[Row], imported_at: dt.datetime) -> None:
+        for chunk in self._states.chunks(rows, imported_at):
+            try:
+                execute(connection, chunk)
+            except RowsRefused as refused:
+                raise WarehouseError(
+                    f"Table {self._target.state.name} does not take what an import keeps in it: {refused}; run"
+                    " `netsuite-pipeline db check`.",
+                    code=refused.code,
+                ) from None
 
     def flag_deleted(self, connection: sa.Connection, keys: Sequence[Key], *, now: dt.datetime) -> None:
         """As `Writer.flag_deleted`."""
@@ -139,19 +150,21 @@ class AdoptedTableWriter:
             matches = matching([table.c[name] for name in names], keys[start : start + _KEYS_PER_STATEMENT])
             connection.execute(sa.update(table).where(*matches).values(deleted_at=now))
 
-    def _with_surrogates(self, connection: sa.Connection, rows: Sequence[Row]) -> list[Row]:
+    def _locked(self, connection: sa.Connection, rows: Sequence[Row]) -> list[Row]:
+        """The rows with their numbers, if the table has some, locked: its owner may be changing it at this moment."""
         name = self._adoption.surrogate
-        if name is None:
-            return list(rows)
-        column: sa.ColumnClause[int] = sa.column(name)
-        numbers: dict[Key, int] = {}
         keys = self._target.keys
+        column: sa.ColumnElement[Any] = keys[0] if name is None else sa.column(name)
+        numbers: dict[Key, int] = {}
         for start in range(0, len(rows), _KEYS_PER_STATEMENT):
             part = [row.key for row in rows[start : start + _KEYS_PER_STATEMENT]]
-            query = sa.select(*keys, column).where(*matching(keys, part))
+            query = sa.select(*keys, column.label("number")).where(*matching(keys, part)).with_for_update()
             numbers |= {tuple(found[:-1]): found[-1] for found in connection.execute(query)}
-        # A row that vanished meanwhile is inserted under a new number.
-        return [replace(row, values=(*row.values, numbers.get(row.key))) for row in rows]
+        if len(numbers) != len(rows):
+            raise ConcurrentWrite(f"Rows of {self._target.table.name} were deleted while they were being imported.")
+        if name is None:
+            return list(rows)
+        return [replace(row, values=(*row.values, numbers[row.key])) for row in rows]
 
 
 def _without_surrogates(written: Written, change: Difference) -> Written:

@@ -11,7 +11,7 @@ from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.catalog import CatalogError
 from netsuite_pipeline.record_types.custom import adopting
-from netsuite_pipeline.warehouse.adoption import lacking_columns
+from netsuite_pipeline.warehouse.adoption import edition_of_adopted, lacking_columns
 from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline.warehouse.errors import SchemaError
 from netsuite_pipeline.warehouse.frames import read_frame
@@ -20,6 +20,7 @@ from netsuite_pipeline.warehouse.migration.differences import differences
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.warehouse.tables import import_tables, target_metadata
 from netsuite_pipeline.warehouse.totals import type_totals
+from netsuite_pipeline.warehouse.writers import AdoptedTableWriter
 from netsuite_pipeline_tests.warehouse.samples import WIDGET, Importer, batch_of, row, widgets
 
 THEIRS = replace(WIDGET, adopted=True)
@@ -134,6 +135,63 @@ def test_what_it_has_no_column_for_is_known(importer: Importer) -> None:
     assert lacking_columns(importer.engine, WIDGET) == ()
 
 
+def test_a_column_that_its_owner_adds_is_filled(importer: Importer, engine: sa.Engine) -> None:
+    before = edition_of_adopted(engine, THEIRS)
+    importer.run(f"ALTER TABLE widgets ADD {importer.quoted('order')} BIGINT")
+    assert edition_of_adopted(engine, THEIRS) != before
+
+
+def test_what_its_owner_changes_meanwhile_is_not_overwritten(
+    importer: Importer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_twice(importer, adopted_batch(widgets([1, 2])))
+    locked = AdoptedTableWriter._locked
+    meanwhile = ["DELETE FROM widgets WHERE refid = 1", "UPDATE widgets SET name = 'renamed' WHERE refid = 900"]
+
+    def late(writer: Any, connection: sa.Connection, rows: Any) -> Any:
+        while meanwhile:
+            # By the same connection, because another one would wait on SQLite.
+            connection.exec_driver_sql(meanwhile.pop())
+        return locked(writer, connection, rows)
+
+    monkeypatch.setattr(AdoptedTableWriter, "_locked", late)
+    changed = adopted_batch([*widgets([1], name="renamed"), *widgets([2])])
+    ledger = importer.loader.load(changed, job_id=None, run_id=None)
+    assert (ledger.updated, ledger.retries) == (1, 1)
+    assert theirs(importer, "refid, name") == [(1, "renamed"), (2, "widget 2"), (900, "by hand")]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "CREATE TABLE widgets (ID INTEGER PRIMARY KEY, REFID BIGINT NOT NULL UNIQUE, Name VARCHAR(200))",
+        "CREATE TABLE widgets (id INTEGER PRIMARY KEY, refid INTEGER UNIQUE, name VARCHAR(200))",
+    ],
+)
+def test_neither_the_case_of_names_nor_keys_that_may_be_null_matter(engine: sa.Engine, table: str) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql(table.replace("PRIMARY KEY", numbered(engine)))
+        connection.exec_driver_sql("INSERT INTO widgets (id, refid, name) VALUES (1, NULL, 'theirs'), (2, -5, 'old')")
+    importer = importer_on(engine)
+    ledger = load_twice(importer, adopted_batch(widgets([-5, 0, 3]), first=-10))
+    assert (ledger.inserted, ledger.updated) == (2, 1)
+    assert theirs(importer, "refid, name")[1:] == [(-5, "widget -5"), (0, "widget 0"), (3, "widget 3")]
+
+
+def numbered(engine: sa.Engine) -> str:
+    return "PRIMARY KEY" if engine.dialect.name == "sqlite" else "AUTO_INCREMENT PRIMARY KEY"
+
+
+def test_a_record_with_the_id_0_keeps_it_in_a_table_that_numbers_itself(mariadb_url: str) -> None:
+    engine = connect(mariadb_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE widgets (refid BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(200))")
+    importer = importer_on(engine)
+    load_twice(importer, adopted_batch(widgets([0, 1]), first=0))
+    assert theirs(importer, "refid") == [(0,), (1,)]
+    engine.dispose()
+
+
 def test_neither_imports_nor_upgrades_change_the_table(importer: Importer) -> None:
     with importer.engine.connect() as connection:
         found = differences(connection, importer.metadata)
@@ -145,6 +203,16 @@ def test_neither_imports_nor_upgrades_change_the_table(importer: Importer) -> No
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
+        (
+            "CREATE TABLE widgets (id CHAR(36) PRIMARY KEY, refid BIGINT NOT NULL UNIQUE)",
+            "primary key id: only a whole",
+        ),
+        ("CREATE TABLE widgets (name VARCHAR(9) PRIMARY KEY, refid BIGINT NOT NULL UNIQUE)", "primary key name: only"),
+        ("CREATE TABLE widgets (refid DECIMAL(18, 2) NOT NULL PRIMARY KEY)", "refid as .*can change"),
+        (
+            "CREATE TABLE widgets (refid BIGINT NOT NULL PRIMARY KEY, startdate TIMESTAMP NULL)",
+            "startdate as TIMESTAMP",
+        ),
         (None, "does not exist: create it"),
         ("CREATE TABLE widgets (id INTEGER PRIMARY KEY, refid BIGINT)", "no unique key over .refid., by which"),
         ("CREATE TABLE widgets (refid BIGINT NOT NULL PRIMARY KEY, amount DOUBLE)", "can change values in silence"),

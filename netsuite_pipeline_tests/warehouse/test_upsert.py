@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.schema import CreateTable
 
 from netsuite_pipeline.transform.batch import Row
+from netsuite_pipeline.warehouse.errors import RejectGuardTripped
 from netsuite_pipeline.warehouse.loader import BatchLoader
 from netsuite_pipeline_tests.warehouse.samples import WIDGET, Importer, batch_of, build_importer, row, widgets
 
@@ -183,3 +186,40 @@ def test_a_null_becomes_the_columns_default_and_a_record_says_so(mariadb_importe
     assert (repair["row_key"], repair["repair"], repair["original"]) == ("2", "default_for_null", None)
     importer.load(batch_of(widgets([1, 2])))
     assert importer.rows_of("value_repairs") == []
+
+
+def test_rows_that_refer_to_each_other_are_all_loaded(patient: Importer) -> None:
+    if patient.engine.dialect.name == "sqlite":
+        patient.run("DROP TABLE widgets")
+        declared = str(CreateTable(patient.metadata.tables["widgets"]).compile(patient.engine)).rstrip().rstrip(")")
+        patient.run(f"{declared}, FOREIGN KEY (class_id) REFERENCES widgets (refid))")
+    else:
+        patient.run("ALTER TABLE widgets ADD FOREIGN KEY (class_id) REFERENCES widgets (refid)")
+    rows = [row(WIDGET, 1, class_id=2), row(WIDGET, 2, class_id=3), row(WIDGET, 3), row(WIDGET, 4, class_id=99)]
+    ledger = patient.load(batch_of(rows))
+    assert (ledger.inserted, ledger.rejected) == (3, 1)
+    assert [reject["row_key"] for reject in patient.rows_of("import_rejects")] == ["4"]
+
+
+def test_a_server_that_keeps_its_notes_to_itself_rounds_nothing_either(mariadb_importer: Importer) -> None:
+    importer = mariadb_importer
+    importer.run("ALTER TABLE widgets MODIFY amount DECIMAL(10, 2)")
+    importer.run("SET GLOBAL sql_notes = 0, GLOBAL max_error_count = 0")
+    try:
+        importer.engine.dispose()
+        ledger = importer.load(batch_of([row(WIDGET, 1, amount=Decimal("1.239")), *widgets([2])]))
+    finally:
+        importer.run("SET GLOBAL sql_notes = 1, GLOBAL max_error_count = 64")
+    assert (ledger.inserted, ledger.rejected) == (1, 1)
+
+
+def test_a_look_into_a_column_of_another_character_set_is_only_a_hint(mariadb_importer: Importer) -> None:
+    importer = mariadb_importer
+    importer.run("ALTER TABLE widgets MODIFY name VARCHAR(200) CHARACTER SET latin1, ADD UNIQUE (name)")
+    ledger = importer.load(batch_of([*widgets([1, 2], name="same"), row(WIDGET, 3, name="\u65e5\u672c")]))
+    assert (ledger.inserted, ledger.rejected) == (1, 2)
+
+
+def test_rows_sent_twice_count_for_the_guard(importer: Importer) -> None:
+    with pytest.raises(RejectGuardTripped, match="rejected for duplicate_key"):
+        importer.loader.load(batch_of(widgets(range(1, 61)) * 2), job_id=None, run_id=None)

@@ -156,6 +156,8 @@ def _integer(found: TypeEngine[Any]) -> Shape:
 
 def _numeric(found: "sa.Numeric[Any]", *, server: bool) -> Shape:
     if isinstance(found, sa.Float):
+        if getattr(found, "scale", None) is not None:
+            return Shape("rounded float")
         # SQLite has one binary floating point, whatever it is called.
         return Shape("double" if isinstance(found, sa.Double) or not server else "float")
     # MySQL's DECIMAL without digits is DECIMAL(10, 0).
