@@ -124,9 +124,16 @@ class MariaDBServer:
         install = _executable("mariadb-install-db")
         command = [install, "--no-defaults", f"--datadir={self.folder / 'data'}", *_user_option()]
         command += ["--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=8M"]
+        # A server that starts removes what it takes for its own leftovers from the folder for temporary files.
+        temporary = self.folder / "tmp"
+        temporary.mkdir()
         if os.geteuid() == 0:
-            shutil.chown(self.folder, _UNPRIVILEGED)
-        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_INSTALL_SECONDS)
+            for folder in (self.folder, temporary):
+                shutil.chown(folder, _UNPRIVILEGED)
+        environment = {**os.environ, "TMPDIR": str(temporary)}
+        result = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_INSTALL_SECONDS, env=environment
+        )
         if result.returncode != 0:
             raise MariaDBServerError(
                 f"mariadb-install-db ended with {result.returncode}: {result.stdout}{result.stderr}"
@@ -140,6 +147,7 @@ class MariaDBServer:
             f"--datadir={self.folder / 'data'}",
             f"--socket={self._socket}",
             f"--pid-file={self.folder / 'data' / 'server.pid'}",
+            f"--tmpdir={self.folder / 'tmp'}",
             f"--port={self.port}",
             "--bind-address=127.0.0.1",
             "--skip-name-resolve",
