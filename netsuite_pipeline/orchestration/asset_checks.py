@@ -14,7 +14,6 @@ from netsuite_pipeline.orchestration.check_report import described, figures
 from netsuite_pipeline.orchestration.faults import EXPECTED
 from netsuite_pipeline.orchestration.partitions import partitions_name, ranges_of
 from netsuite_pipeline.orchestration.resources import PipelineResource
-from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.warehouse.completeness import Completeness, Verdict, completeness
 
@@ -37,8 +36,10 @@ def build_completeness_check(record_type: RecordType) -> dg.AssetChecksDefinitio
         ),
     )
     def complete(context: dg.AssetCheckExecutionContext, pipeline: PipelineResource) -> dg.AssetCheckResult:
+        of_run = context.has_partition_key or context.has_partition_key_range
+        keys = context.partition_keys if of_run else _all_keys(context.instance, record_type)
+        batches = ranges_of(keys)
         try:
-            batches = _batches(context, record_type)
             with pipeline.engine() as engine:
                 found = completeness(engine, record_type, batches)
         except EXPECTED as error:
@@ -46,24 +47,20 @@ def build_completeness_check(record_type: RecordType) -> dg.AssetChecksDefinitio
             return dg.AssetCheckResult(
                 passed=False, severity=dg.AssetCheckSeverity.WARN, description=f"Not checked: {error}"
             )
-        return _result(found)
+        return _result(found, of_run=of_run)
 
     return complete
 
 
-def _batches(context: dg.AssetCheckExecutionContext, record_type: RecordType) -> Sequence[BatchRange]:
-    of_run = context.has_partition_key or context.has_partition_key_range
-    known = (
-        context.partition_keys if of_run else context.instance.get_dynamic_partitions(partitions_name(record_type.name))
-    )
-    return ranges_of(known)
+def _all_keys(instance: dg.DagsterInstance, record_type: RecordType) -> Sequence[str]:
+    return instance.get_dynamic_partitions(partitions_name(record_type.name))
 
 
-def _result(found: Completeness) -> dg.AssetCheckResult:
+def _result(found: Completeness, *, of_run: bool) -> dg.AssetCheckResult:
     left = found.verdict is Verdict.OPEN
     return dg.AssetCheckResult(
         passed=found.verdict is Verdict.COMPLETE,
         severity=dg.AssetCheckSeverity.WARN if left else dg.AssetCheckSeverity.ERROR,
-        description=described(found),
+        description=described(found, of_run=of_run),
         metadata=figures(found, performance(found.ledgers)),
     )

@@ -19,13 +19,19 @@ _EFFORTS = ("requests", "retries", "statements", "fallback_rows")
 Figures = dict[str, int | float | str | dg.MetadataValue[str] | dg.MarkdownMetadataValue]
 
 
-def described(found: Completeness) -> str:
-    """What is wrong or left to do, worst first; what was verified if nothing is."""
+def described(found: Completeness, *, of_run: bool) -> str:
+    """What is wrong or left to do, worst first; what was verified if nothing is. It begins with what was looked at."""
+    scope = _counted(found.batches, "batch", "batches")
+    looked_at = f"This run's {scope}:" if of_run else f"All of the type ({scope}):"
+    return f"{looked_at} {_finding(found)}"
+
+
+def _finding(found: Completeness) -> str:
     if problems := list(_problems(found)):
         return " ".join(problems)
     if not found.batches:
         return "No batch is planned: the type was not imported yet, is unavailable, or NetSuite has no record of it."
-    return f"{found.live:,} rows of {_counted(found.batches, 'batch', 'batches')} are there, as the ledgers say."
+    return f"{_counted(found.live, 'row is', 'rows are')} there, as the ledgers say."
 
 
 def figures(found: Completeness, done: Performance) -> Figures:
@@ -70,12 +76,12 @@ def _problems(found: Completeness) -> Iterator[str]:
         yield f"{_counted(found.rejects, 'row is', 'rows are')} rejected: import_rejects says why."
     if found.missing:
         keys = [batch.key for batch in found.missing]
-        yield f"Never loaded: {len(keys):,} of {_counted(found.batches, 'batch', 'batches')} ({_named(keys)})."
+        yield f"{_counted(len(keys), 'batch was', 'batches were')} never loaded: {_named(keys)}."
     if found.uncounted:
         keys = [batch.key for batch in found.uncounted]
         yield (
-            f"{_counted(len(keys), 'batch', 'batches')} cannot be compared with the table, because their ledgers do not"
-            f" tell how many rows stayed: {_named(keys)}. Import them again."
+            f"{_counted(len(keys), 'batch', 'batches')} cannot be compared with the table, because the ledgers do not"
+            f" tell how many rows there should be: {_named(keys)}. Import them again."
         )
 
 

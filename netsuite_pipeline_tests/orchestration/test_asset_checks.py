@@ -74,6 +74,15 @@ def _value(evaluation: dg.AssetCheckEvaluation, name: str) -> Any:
     return evaluation.metadata[name].value
 
 
+def _assert_figures(metadata: dict[str, Any]) -> None:
+    """Numbers, which the UI plots, a rating and a table; nothing disagrees and there is too little for advice."""
+    assert isinstance(metadata.pop("rating"), dg.TextMetadataValue)
+    summary = metadata.pop("summary")
+    assert isinstance(summary, dg.MarkdownMetadataValue)
+    assert "| Records | " in str(summary.value)
+    assert {type(value) for value in metadata.values()} == {dg.IntMetadataValue, dg.FloatMetadataValue}
+
+
 def _run(engine: Engine, sql: str) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql(sql)
@@ -93,13 +102,16 @@ def test_a_run_judges_its_own_batches_and_the_check_alone_all_of_them(
 ) -> None:
     of_run = _imported(definitions, instance, keys[:3])
     assert of_run.passed
+    assert str(of_run.description).startswith("This run's 3 batches: ")
     assert _value(of_run, "batches") == 3
     rows = _value(of_run, "live rows")
     assert rows == _value(of_run, "inserted") == _value(of_run, "expected") > 0
+    _assert_figures(dict(of_run.metadata))
 
     alone = _alone(definitions, instance)
     assert _answer(alone) == (False, WARN)
-    assert f"Never loaded: {len(keys) - 3} of {len(keys)} batches ({keys[3]}, " in str(alone.description)
+    missing = f"All of the type ({len(keys)} batches): {len(keys) - 3} batches were never loaded: {keys[3]}, "
+    assert str(alone.description).startswith(missing)
 
     assert _imported(definitions, instance, keys[3:]).passed
     whole = _alone(definitions, instance)
@@ -107,24 +119,20 @@ def test_a_run_judges_its_own_batches_and_the_check_alone_all_of_them(
     assert (_value(whole, "batches"), _value(whole, "expected")) == (len(keys), _value(whole, "live rows"))
 
 
-def test_a_run_over_one_partition_judges_that_one(
+def test_a_run_over_one_partition_judges_that_one_by_as_many_events_as_a_run_over_all(
     definitions: dg.Definitions, instance: dg.DagsterInstance, keys: list[str]
 ) -> None:
-    job = definitions.resolve_job_def("import_customer")
-    evaluation = _evaluation(job.execute_in_process(instance=instance, partition_key=keys[1]))
+    one = definitions.resolve_job_def("import_customer").execute_in_process(instance=instance, partition_key=keys[1])
+    evaluation = _evaluation(one)
     assert (evaluation.passed, _value(evaluation, "batches")) == (True, 1)
 
-
-def test_the_events_of_a_check_do_not_grow_with_the_batches(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, keys: list[str]
-) -> None:
-    one, all_of_them = (run_batches(definitions, instance, "customer", some) for some in (keys[:1], keys))
-    counted = [
-        [event.event_type_value for event in result.all_events if event.step_key == f"customer_{COMPLETE}"]
-        for result in (one, all_of_them)
-    ]
-    assert counted[0] == counted[1]
-    assert counted[0].count(EVALUATED) == 1
+    every = run_batches(definitions, instance, "customer", keys)
+    step = f"customer_{COMPLETE}"
+    of_one, of_all = (
+        [event.event_type_value for event in run.all_events if event.step_key == step] for run in (one, every)
+    )
+    assert of_one == of_all
+    assert of_one.count(EVALUATED) == 1
 
 
 def test_rows_that_vanished_are_an_error_and_leave_runs_over_other_batches_alone(
@@ -150,7 +158,7 @@ def test_rejected_rows_are_a_warning_until_they_load(
     sandbox.faults.add(Fault(kind=FaultKind.REPLACE, match="order by", row=2, column="creditlimit", value="much"))
     evaluation = _imported(definitions, instance, keys[:1])
     assert _answer(evaluation) == (False, WARN)
-    assert evaluation.description == "1 row is rejected: import_rejects says why."
+    assert evaluation.description == "This run's 1 batch: 1 row is rejected: import_rejects says why."
     assert (_value(evaluation, "rejected"), _value(evaluation, "open rejects")) == (1, 1)
     assert _imported(definitions, instance, keys[:1]).passed
 
@@ -193,18 +201,6 @@ def test_a_run_that_is_executed_again_is_judged_again(
     events = instance.all_logs(again.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     (evaluation,) = (event.get_dagster_event().asset_check_evaluation_data for event in events)
     assert (evaluation.passed, _value(evaluation, "batches"), _value(evaluation, "written")) == (True, 2, 0)
-
-
-def test_figures_are_numbers_that_the_ui_plots_and_the_summary_is_a_table(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, keys: list[str]
-) -> None:
-    metadata = dict(_imported(definitions, instance, keys[:2]).metadata)
-    assert isinstance(metadata.pop("rating"), dg.TextMetadataValue)
-    summary = metadata.pop("summary")
-    assert isinstance(summary, dg.MarkdownMetadataValue)
-    assert "| Records | " in str(summary.value)
-    # Too little was imported for advice, and nothing disagrees.
-    assert {type(value) for value in metadata.values()} == {dg.IntMetadataValue, dg.FloatMetadataValue}
 
 
 def test_a_type_without_batches_is_not_called_complete(
