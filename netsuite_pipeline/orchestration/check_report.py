@@ -40,9 +40,13 @@ def figures(found: Completeness, done: Performance) -> Figures:
     shown |= {name.replace("_", " "): getattr(done, name) for name in (*_COUNTS, *_EFFORTS)}
     shown |= {
         "records per second": round(done.records_per_second, 1),
+        "api seconds": round(done.api_seconds, 3),
+        "transform seconds": round(done.transform_seconds, 3),
+        "database seconds": round(done.database_seconds, 3),
         "api share": round(done.api_share, 4),
         "transform share": round(done.transform_share, 4),
         "database share": round(done.database_share, 4),
+        "fallback share": round(done.fallback_share, 4),
         "statements per 1,000 written rows": round(done.statements_per_1000_written, 1),
         "peak memory MiB": round(done.peak_memory / _MIB, 1),
         "rating": str(done.rating),
