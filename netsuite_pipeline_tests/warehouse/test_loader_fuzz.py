@@ -31,7 +31,7 @@ from netsuite_pipeline_tests.warehouse.table_recipes import statements
 
 MINUTES = float(os.environ.get("FUZZ_MINUTES", "0"))
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
-_CASES = 30
+_CASES = 10
 # A trigger that refuses the flag of a deleted row fails the batch as a whole: codes of SQLite and MySQL.
 _NOT_OF_ROWS = {19, 1644}
 _SMALLER = settings(max_examples=300, database=None, deadline=None, suppress_health_check=list(HealthCheck))
