@@ -94,7 +94,8 @@ def import_type(name: str, *ranges: BatchRange) -> None:
     with pipeline.engine() as engine:
         ensure_tables(engine, metadata)
         loader = BatchLoader(engine, metadata, delete_guard_percent=50, reject_guard_percent=100)
-        outcomes = list(import_batches(run, loader=loader, store=WaveStore(engine), limits=Limits.of(settings)))
+        limits = Limits.of(settings)
+        outcomes = list(import_batches(run, loader=loader, store=WaveStore(engine), limits=limits, writers=1))
     assert all(outcome.ledger for outcome in outcomes), outcomes
 
 
