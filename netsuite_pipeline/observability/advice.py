@@ -15,7 +15,7 @@ _SECONDS = 10.0
 _MANY = 5
 _OFTEN = 0.05
 _MOST = 0.70
-# A run writes its batches one after the other: this busy, nothing else would make it faster.
+# This busy with writing, a run is made faster by little else.
 _BUSY = 0.80
 _IDLE = 0.40
 _FEW_BATCHES_PER_RUN = 2
@@ -61,8 +61,8 @@ def _sends_rows_again(done: Performance) -> str | None:
         return None
     return (
         f"{done.fallback_rows:,} rows were sent again, beside {done.inserted + done.updated:,} that were written,"
-        " because the database refused rows among them: import_rejects names them and the reason; correct the records"
-        " in NetSuite, or let the column take such values."
+        " because the database refused rows among them: `netsuite-pipeline rejects list` names them and the reason;"
+        " correct the records in NetSuite, or let the column take such values."
     )
 
 

@@ -3,6 +3,7 @@
 Arithmetic only. Everything rated is a ratio, so a slow machine is not a bad import.
 """
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -51,8 +52,9 @@ _SUMMED = (
 @dataclass(frozen=True, kw_only=True)
 class Performance:
     """Figures of some committed batches. Seconds are sums over batches, and batches are read side by side;
-    `run_seconds` are wall-clock seconds, from the first read to the last commit of each run. `peak_memory` is in
-    bytes, the largest of the runs' processes. What was not noted by the version that imported counts as none.
+    `run_seconds` are wall-clock seconds, from the first read to the last commit of each run, and `writing_seconds`
+    those of them in which at least one batch was being written. `peak_memory` is in bytes, the largest of the runs'
+    processes. What was not noted by the version that imported counts as none.
     """
 
     batches: int
@@ -74,6 +76,7 @@ class Performance:
     transform_seconds: float
     database_seconds: float
     run_seconds: float
+    writing_seconds: float
     peak_memory: int
     # Records of an average batch when the smallest one is left out, which is only the rest; 0 if there is one batch.
     batch_records: float
@@ -112,8 +115,8 @@ class Performance:
 
     @property
     def database_busy(self) -> float:
-        """Of the runs' time, 0 to 1: a run writes one batch after the other."""
-        return _ratio(self.database_seconds, self.run_seconds)
+        """Of the runs' time, 0 to 1, that in which a batch was being written; a run may write several at once."""
+        return _ratio(self.writing_seconds, self.run_seconds)
 
     @property
     def request_retries(self) -> int:
@@ -178,6 +181,7 @@ def performance(ledgers: Iterable[Ledger]) -> Performance:
         runs=len(runs),
         **{name: sum(getattr(ledger, name) or 0 for ledger in found) for name in _SUMMED},
         run_seconds=sum(seconds) if all(seconds) else 0.0,
+        writing_seconds=sum(map(_writing_seconds, runs)),
         peak_memory=max((ledger.peak_memory or 0 for ledger in found), default=0),
         batch_records=_ratio(sum(sizes), len(sizes)),
         job_id=jobs.pop() if len(jobs) == 1 else None,
@@ -190,8 +194,23 @@ def _run_seconds(ledgers: Sequence[Ledger]) -> float:
     if len(begun) < len(ledgers):
         return 0.0
     # A ledger is made before its batch is committed; writing the last one belongs to the run.
-    last = max(ledgers, key=lambda ledger: ledger.committed_at)
-    return (last.committed_at - min(begun)).total_seconds() + last.database_seconds
+    return (max(map(_written_at, ledgers)) - min(begun)).total_seconds()
+
+
+def _writing_seconds(ledgers: Sequence[Ledger]) -> float:
+    """The seconds in which at least one of the batches was being written, from the begin of its last attempt on."""
+    total = 0.0
+    until: dt.datetime | None = None
+    for ledger in sorted(ledgers, key=lambda ledger: ledger.committed_at):
+        end = _written_at(ledger)
+        begin = ledger.committed_at if until is None else max(until, ledger.committed_at)
+        total += max((end - begin).total_seconds(), 0.0)
+        until = end if until is None else max(until, end)
+    return total
+
+
+def _written_at(ledger: Ledger) -> dt.datetime:
+    return ledger.committed_at + dt.timedelta(seconds=ledger.database_seconds)
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -77,7 +77,7 @@ def _problems(found: Completeness) -> Iterator[str]:
             f" moved to another type of the table: {_named_counts(moved)}. Import them again to be sure."
         )
     if found.rejects:
-        yield f"{_counted(found.rejects, 'row is', 'rows are')} rejected: import_rejects says why."
+        yield f"{_counted(found.rejects, 'row is', 'rows are')} rejected: `rejects list` says why."
     if found.missing:
         keys = [batch.key for batch in found.missing]
         yield f"{_counted(len(keys), 'batch was', 'batches were')} never loaded: {_named(keys)}."

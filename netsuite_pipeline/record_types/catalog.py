@@ -55,7 +55,10 @@ class Catalog:
     def digest(self) -> str:
         """32 characters that differ when anything is declared otherwise; a rule's code is known by what it says."""
         declared = [
-            (known.name, known.id, known.table, known.source, known.depends_on, known.source_fields, known.value_fields)
+            (
+                *(known.name, known.id, known.table, known.adopted),
+                *(known.source, known.depends_on, known.source_fields, known.value_fields),
+            )
             for known in self
         ]
         rules = [

@@ -129,8 +129,7 @@ def _takes(inspector: Inspector, found: ReflectedColumn, declared: "sa.Column[An
     shape = shape_of(found["type"], inspector.dialect)
     if declared.primary_key:
         return shape.family == "integer"
-    # NetSuite's times are those of the account's zone; a TIMESTAMP is shown in the zone of whoever looks.
-    return shape.family != "timestamp" and shape.keeps(shape_of(declared.type, inspector.dialect))
+    return shape.keeps(shape_of(declared.type, inspector.dialect))
 
 
 def _family(inspector: Inspector, found: ReflectedColumn) -> str:

@@ -137,21 +137,9 @@ class BatchLoader:
             imported_at=now,
             on_refused=lambda row: guard.count(field=row.field, reason=row.reason, detail=row.message),
         )
-        refused = written.refused
         writer.flag_deleted(connection, gone, now=now)
-        rejections = [*load.rejections, *(_refusal(batch, row) for row in refused)]
-        context = RejectContext(record_type=name, range=batch.range, job_id=load.job_id, run_id=load.run_id, now=now)
-        store_rejects(connection, self._metadata, rejections, context)
-        store_repairs(
-            connection,
-            self._metadata,
-            written.repairs,
-            record_type=name,
-            batch=batch.range,
-            written={row.key for row in change.pending} - {row.row.key for row in refused},
-            run_id=load.run_id,
-            now=now,
-        )
+        rejections = [*load.rejections, *(_refusal(batch, row) for row in written.refused)]
+        self._remember(connection, load, change, written, rejections=rejections, now=now)
         live = len(load.rows)
         if rejections or not batch.may_reconcile:
             # A row that is rejected, or not known to be gone, stays as it was.
@@ -165,6 +153,31 @@ class BatchLoader:
         if load.on_commit:
             load.on_commit(connection, ledger)
         return ledger
+
+    def _remember(
+        self,
+        connection: sa.Connection,
+        load: _Load,
+        change: Difference,
+        written: Written,
+        *,
+        rejections: list[Rejection],
+        now: dt.datetime,
+    ) -> None:
+        """What was not stored, and what was stored otherwise than it was sent."""
+        name, span = load.batch.record_type.name, load.batch.range
+        context = RejectContext(record_type=name, range=span, job_id=load.job_id, run_id=load.run_id, now=now)
+        store_rejects(connection, self._metadata, rejections, context)
+        store_repairs(
+            connection,
+            self._metadata,
+            written.repairs,
+            record_type=name,
+            batch=span,
+            written={row.key for row in change.pending} - {row.row.key for row in written.refused},
+            run_id=load.run_id,
+            now=now,
+        )
 
     def _guard(self, load: _Load) -> RejectGuard:
         """A guard that knows what was rejected before the database had a say."""

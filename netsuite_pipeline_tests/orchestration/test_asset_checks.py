@@ -158,7 +158,7 @@ def test_rejected_rows_are_a_warning_until_they_load(
     sandbox.faults.add(Fault(kind=FaultKind.REPLACE, match="order by", row=2, column="creditlimit", value="much"))
     evaluation = _imported(definitions, instance, keys[:1])
     assert _answer(evaluation) == (False, WARN)
-    assert evaluation.description == "This run's 1 batch: 1 row is rejected: import_rejects says why."
+    assert evaluation.description == "This run's 1 batch: 1 row is rejected: `rejects list` says why."
     assert (_value(evaluation, "rejected"), _value(evaluation, "open rejects")) == (1, 1)
     assert _imported(definitions, instance, keys[:1]).passed
 

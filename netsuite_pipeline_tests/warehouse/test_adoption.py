@@ -240,6 +240,8 @@ def test_a_timestamp_is_refused_because_it_is_shown_in_the_zone_of_whoever_looks
 def test_only_tables_that_a_record_type_fills_can_be_adopted() -> None:
     adopted = adopting(CATALOG, ["items"])
     assert {record_type.table for record_type in adopted if record_type.adopted} == {"items"}
+    # An import that is planned with them is none for a daemon that does not know of it.
+    assert adopted.digest != CATALOG.digest
     with pytest.raises(CatalogError, match=r"ADOPT_TABLES names 'item', which no record type fills; .*items"):
         adopting(CATALOG, ["item"])
 

@@ -35,14 +35,15 @@ _BLOB_BYTES = 2**16 - 1
 _LAST_YEAR, _LAST_YEAR_OF_TIMESTAMP = 9999, 2038
 
 # What stores a value of a declared family unchanged or refuses it aloud. Others change values in silence, e.g. DOUBLE
-# for DECIMAL (rounds) or CHAR for VARCHAR (cuts blanks).
+# for DECIMAL (rounds), CHAR for VARCHAR (cuts blanks) or TIMESTAMP for DATETIME (is shown in the zone of whoever looks,
+# and takes NULL for now where explicit_defaults_for_timestamp is off).
 _KEEPERS = {
     "integer": {"integer", "decimal"},
     "decimal": {"decimal"},
     "double": {"double"},
     "text": {"text"},
-    "date": {"date", "datetime", "timestamp"},
-    "datetime": {"datetime", "timestamp"},
+    "date": {"date", "datetime"},
+    "datetime": {"datetime"},
     "padded binary": {"padded binary", "varbinary", "blob"},
     "blob": {"blob"},
 }
@@ -88,6 +89,9 @@ class Shape:
         """Whether every value of the declared type is stored unchanged here, or refused aloud for want of room."""
         if self.family == "padded binary" and self.surely > declared.surely:
             # Shorter values are filled up with zero bytes.
+            return False
+        if self.family == "datetime" and self.surely[-1] < declared.surely[-1]:
+            # Digits of seconds are rounded without a word.
             return False
         return self.family in _KEEPERS.get(declared.family, set())
 
