@@ -11,15 +11,13 @@ from dataclasses import dataclass, field
 from netsuite_pipeline.netsuite.errors import IncompleteRead
 from netsuite_pipeline.netsuite.page import Page, Queries, RawRow, whole_number
 from netsuite_pipeline.netsuite.suiteql import count_query, ids_query, page_query
-from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.batch import BatchRange, Key
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.rejection import ConversionError
 from netsuite_pipeline.transform.values import convert_integer
 
 # More would make a query of some 2,500 characters; NetSuite documents no limit below that.
 COUNTED_TOGETHER = 25
-
-Key = tuple[int, ...]
 
 
 @dataclass

@@ -193,24 +193,17 @@ def _run_seconds(ledgers: Sequence[Ledger]) -> float:
     begun = [ledger.read_at for ledger in ledgers if ledger.read_at]
     if len(begun) < len(ledgers):
         return 0.0
-    # A ledger is made before its batch is committed; writing the last one belongs to the run.
-    return (max(map(_written_at, ledgers)) - min(begun)).total_seconds()
+    return (max(ledger.committed_at for ledger in ledgers) - min(begun)).total_seconds()
 
 
 def _writing_seconds(ledgers: Sequence[Ledger]) -> float:
-    """The seconds in which at least one of the batches was being written, from the begin of its last attempt on."""
-    total = 0.0
-    until: dt.datetime | None = None
-    for ledger in sorted(ledgers, key=lambda ledger: ledger.committed_at):
-        end = _written_at(ledger)
-        begin = ledger.committed_at if until is None else max(until, ledger.committed_at)
-        total += max((end - begin).total_seconds(), 0.0)
-        until = end if until is None else max(until, end)
+    """The seconds in which at least one of the batches was being written."""
+    spans = sorted((one.committed_at - dt.timedelta(seconds=one.database_seconds), one.committed_at) for one in ledgers)
+    total, until = 0.0, spans[0][0]
+    for begin, end in spans:
+        total += max((end - max(begin, until)).total_seconds(), 0.0)
+        until = max(until, end)
     return total
-
-
-def _written_at(ledger: Ledger) -> dt.datetime:
-    return ledger.committed_at + dt.timedelta(seconds=ledger.database_seconds)
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -1,10 +1,13 @@
-"""A batch: a closed id range of one record type, and its partition key.
+"""A batch: a closed id range of one record type, and its partition key; the key of a row in it.
 
 The one notation of a range lives here. How ranges are chosen is `waves.planner`'s business.
 """
 
 import re
 from dataclasses import dataclass
+
+# A row's key: its id, for lines with a number behind it.
+Key = tuple[int, ...]
 
 _KEY = re.compile(r"(-?[0-9]{1,19})\.\.(-?[0-9]{1,19})")
 

@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
-from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.batch import BatchRange, Key
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.rejection import Rejection
@@ -14,7 +14,7 @@ from netsuite_pipeline.transform.rejection import Rejection
 class Row:
     """A typed row. `values` follow `rows.columns_of(record_type)`; `hash` covers all of them (16 bytes)."""
 
-    key: tuple[int, ...]
+    key: Key
     values: tuple[Any, ...]
     hash: bytes
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from netsuite_pipeline.record_types.batch import Key
+
 
 class RejectReason(StrEnum):
     """The reason codes of `import_rejects`. A record type's own checks bring theirs with them."""
@@ -42,7 +44,7 @@ class Rejection:
     reason: str
     detail: str
     payload: Mapping[str, Any]
-    key: tuple[int, ...] | None = None
+    key: Key | None = None
     field: str | None = None
     error_code: int | None = None
 

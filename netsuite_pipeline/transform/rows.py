@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.batch import BatchRange, Key
 from netsuite_pipeline.record_types.model import Derived, RecordType
 from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.transform.rejection import ConversionError, Rejection, RejectReason
@@ -52,7 +52,7 @@ class RowTransformer:
         sent = row
         if not self._known.issuperset(row):
             row = {name.lower(): value for name, value in row.items()}
-        key: tuple[int, ...] | None = None
+        key: Key | None = None
         try:
             key = self._key(row)
             self._check(key, row, within)
@@ -61,14 +61,14 @@ class RowTransformer:
             return error.rejection(sent, key=key)
         return Row(key, values, hash_values(values, salt=self._salt))
 
-    def _check(self, key: tuple[int, ...], row: Mapping[str, Any], within: BatchRange) -> None:
+    def _check(self, key: Key, row: Mapping[str, Any], within: BatchRange) -> None:
         if key[0] not in within:
             raise _RowError(self._keys[0][0], RejectReason.OUTSIDE_BATCH, f"{key[0]} is not in {within.key}")
         unknown = sorted(row.keys() - self._known)
         if unknown:
             raise _RowError(unknown[0], RejectReason.UNKNOWN_COLUMN, f"not asked for: {', '.join(unknown)}")
 
-    def _key(self, row: Mapping[str, Any]) -> tuple[int, ...]:
+    def _key(self, row: Mapping[str, Any]) -> Key:
         key = []
         for name, convert in self._keys:
             value = row.get(name)
@@ -90,7 +90,7 @@ class RowTransformer:
                 return _RowError(name, error.reason, error.detail)
         raise AssertionError("a converter refused a value once and took it the second time")
 
-    def _values(self, key: tuple[int, ...], row: Mapping[str, Any]) -> list[Any]:
+    def _values(self, key: Key, row: Mapping[str, Any]) -> list[Any]:
         get = row.get
         try:
             converted = [None if (value := get(name)) is None else convert(value) for name, convert in self._fields]
@@ -135,5 +135,5 @@ class _RowError(Exception):
         super().__init__(detail)
         self.field, self.reason, self.detail = field, reason, detail
 
-    def rejection(self, row: Mapping[str, Any], *, key: tuple[int, ...] | None) -> Rejection:
+    def rejection(self, row: Mapping[str, Any], *, key: Key | None) -> Rejection:
         return Rejection(reason=self.reason, detail=self.detail, field=self.field, payload=dict(row), key=key)

@@ -18,10 +18,9 @@ from sqlalchemy.exc import DBAPIError
 from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.transform.values import decimals_of
 from netsuite_pipeline.warehouse.errors import Fault, fault_of
+from netsuite_pipeline.warehouse.keys import slices
 from netsuite_pipeline.warehouse.migration.shapes import Shape, shape_of
 from netsuite_pipeline.warehouse.statements import Layout
-
-_KEYS_PER_STATEMENT = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,8 +178,7 @@ def _matching(
 ) -> list[sa.Row[Any]]:
     found: list[sa.Row[Any]] = []
     ordered = sorted(values, key=repr)
-    for start in range(0, len(ordered), _KEYS_PER_STATEMENT):
-        part = ordered[start : start + _KEYS_PER_STATEMENT]
+    for part in slices(ordered):
         condition = sa.tuple_(*columns).in_(part) if len(columns) > 1 else columns[0].in_([value for (value,) in part])
         found.extend(connection.execute(sa.select(*selected).where(condition)).all())
     return found

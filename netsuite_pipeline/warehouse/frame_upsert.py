@@ -7,7 +7,7 @@ that the frame is of: these are replaced. What the rows are is decided in `frame
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from netsuite_pipeline.warehouse.errors import ConcurrentWrite, FrameError, ware
 from netsuite_pipeline.warehouse.frame_rows import FrameRows, frame_rows, partition_values, shown_keys
 from netsuite_pipeline.warehouse.frame_table import ROW_HASH, existing_table
 from netsuite_pipeline.warehouse.frame_target import FrameTarget
-from netsuite_pipeline.warehouse.reconcile import matching
+from netsuite_pipeline.warehouse.keys import matching, slices
 from netsuite_pipeline.warehouse.repeating import repeat_transient
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.warehouse.statements import Layout, upsert_builder
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Key = tuple[Any, ...]
-
-# Far below the databases' limits on variables, and on what their optimizers take for ranges.
-_KEYS_PER_STATEMENT = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +136,7 @@ def _stored_hashes(connection: sa.Connection, frame: FrameRows) -> dict[Key, byt
     table = frame.table
     stored: dict[Key, bytes | None] = {}
     query = sa.select(*table.primary_key, table.c[ROW_HASH])
-    for keys in _slices([row.key for row in frame.rows]):
+    for keys in slices([row.key for row in frame.rows]):
         for *key, row_hash in connection.execute(query.where(*matching(list(table.primary_key), keys))):
             stored[tuple(key)] = row_hash
     return stored
@@ -152,17 +149,12 @@ def _gone(connection: sa.Connection, frame: FrameRows, target: FrameTarget) -> l
     table, kept = frame.table, {row.key for row in frame.rows}
     column = table.c[target.partition_column]
     gone: list[Key] = []
-    for values in _slices(partition_values(table, target)):
+    for values in slices(partition_values(table, target)):
         found = connection.execute(sa.select(*table.primary_key).where(column.in_(values)))
         gone.extend(key for key in map(tuple, found) if key not in kept)
     return gone
 
 
 def _delete(connection: sa.Connection, table: sa.Table, keys: Sequence[Key]) -> None:
-    for some in _slices(keys):
+    for some in slices(keys):
         connection.execute(table.delete().where(*matching(list(table.primary_key), some)))
-
-
-def _slices(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(values), _KEYS_PER_STATEMENT):
-        yield values[start : start + _KEYS_PER_STATEMENT]

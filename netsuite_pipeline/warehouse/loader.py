@@ -30,6 +30,7 @@ from netsuite_pipeline.warehouse.repairs import store_repairs
 from netsuite_pipeline.warehouse.repeating import ATTEMPTS, repeat_transient
 from netsuite_pipeline.warehouse.tables import utc_now
 from netsuite_pipeline.warehouse.targets import target_of
+from netsuite_pipeline.warehouse.turns import await_turn, take_turn
 from netsuite_pipeline.warehouse.upsert import RefusedRow
 from netsuite_pipeline.warehouse.writers import Writer, Written, writer_of
 
@@ -106,15 +107,17 @@ class BatchLoader:
 
     def _attempt(self, load: _Load) -> Ledger:
         load.attempts += 1
-        with self._engine.connect() as connection, connection.begin() as transaction:
+        with self._engine.connect() as connection:
             load.statements.watch(connection)
-            # The connection may have been lost during COMMIT, after the server had done it.
-            if load.unanswered and is_stored(connection, self._metadata, load.unanswered):
-                return load.unanswered
-            ledger = self._write(connection, load)
-            load.unanswered = ledger
-            transaction.commit()
-            return ledger
+            await_turn(connection, self._metadata, load.batch.record_type.name)
+            with connection.begin() as transaction:
+                # The connection may have been lost during COMMIT, after the server had done it.
+                if load.unanswered and is_stored(connection, self._metadata, load.unanswered):
+                    return load.unanswered
+                ledger = self._write(connection, load)
+                load.unanswered = ledger
+                transaction.commit()
+                return ledger
 
     def _write(self, connection: sa.Connection, load: _Load) -> Ledger:
         batch, now = load.batch, utc_now()
@@ -144,11 +147,12 @@ class BatchLoader:
         if rejections or not batch.may_reconcile:
             # A row that is rejected, or not known to be gone, stays as it was.
             live = live_rows(connection, target, record_type=name, span=batch.range)
-        ledger = _ledger(load, change, written, rejected=len(rejections), deleted=len(gone), live=live, now=now)
-        ledger.check()
-        # Only now: before, another import could commit rows of the batch between this look and our writes. From here
-        # on its writes wait for ours.
+        # Only now: before, another import could commit rows of the batch between this look and our writes. From here on
+        # its commit waits for ours, and `committed_at` is later than whatever it has looked at.
+        take_turn(connection, self._metadata, name)
         latest()
+        ledger = _ledger(load, change, written, rejected=len(rejections), deleted=len(gone), live=live)
+        ledger.check()
         store_ledger(connection, self._metadata, ledger)
         if load.on_commit:
             load.on_commit(connection, ledger)
@@ -203,7 +207,6 @@ def _ledger(
     rejected: int,
     deleted: int,
     live: int,
-    now: dt.datetime,
 ) -> Ledger:
     batch = load.batch
     refused = written.refused
@@ -225,7 +228,7 @@ def _ledger(
         api_seconds=batch.api_seconds,
         transform_seconds=batch.transform_seconds,
         database_seconds=time.perf_counter() - load.started,
-        committed_at=now,
+        committed_at=utc_now(),
         read_at=batch.read_at,
         live_before=change.live,
         live_after=live,

@@ -8,18 +8,15 @@ import datetime as dt
 import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
-from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.batch import BatchRange, Key
 from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.warehouse.errors import ConcurrentWrite
+from netsuite_pipeline.warehouse.keys import matching, slices
 from netsuite_pipeline.warehouse.targets import Target
 
-Key = tuple[int, ...]
-
-_KEYS_PER_STATEMENT = 500
 _LIVE, _DELETED = ":1", ":0"
 _HASHED = re.compile(r"(?:[0-9A-F]{32})?:[01]")
 
@@ -122,18 +119,10 @@ def _of_other_types(
     if not keys or connection.execute(shared).first() is None:
         return set()
     found: set[Key] = set()
-    for start in range(0, len(keys), _KEYS_PER_STATEMENT):
-        matches = matching(columns, keys[start : start + _KEYS_PER_STATEMENT])
-        query = sa.select(*columns).select_from(target.rows).where(*matches, other)
+    for some in slices(keys):
+        query = sa.select(*columns).select_from(target.rows).where(*matching(columns, some), other)
         found.update(tuple(row) for row in connection.execute(query))
     return found
-
-
-def matching(columns: Sequence[sa.Column[Any]], keys: Sequence[Key]) -> list[sa.ColumnElement[bool]]:
-    """The conditions for rows with these keys."""
-    # The condition on the first column alone is what lets the optimizer use the key for pairs.
-    first = columns[0].in_(sorted({key[0] for key in keys}))
-    return [first, sa.tuple_(*columns).in_(keys)] if len(columns) > 1 else [first]
 
 
 def flag_deleted(
@@ -142,8 +131,7 @@ def flag_deleted(
     """Sets deleted_at of the rows; ConcurrentWrite if another writer changed one of them meanwhile."""
     table = target.state
     columns = list(table.primary_key)
-    for start in range(0, len(keys), _KEYS_PER_STATEMENT):
-        chunk = keys[start : start + _KEYS_PER_STATEMENT]
-        statement = table.update().where(*matching(columns, chunk), *target.live(record_type))
-        if connection.execute(statement.values(deleted_at=now)).rowcount != len(chunk):
+    for some in slices(keys):
+        statement = table.update().where(*matching(columns, some), *target.live(record_type))
+        if connection.execute(statement.values(deleted_at=now)).rowcount != len(some):
             raise ConcurrentWrite(f"Rows of {table.name} were changed by another writer while they were being deleted.")

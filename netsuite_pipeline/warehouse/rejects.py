@@ -18,14 +18,15 @@ from sqlalchemy.dialects import mysql, sqlite
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.transform.rejection import Rejection
 from netsuite_pipeline.warehouse.engine import read_connection
+from netsuite_pipeline.warehouse.keys import slices
 from netsuite_pipeline.warehouse.tables import REJECTS, import_tables
 
-# Longer payloads are kept with their long values shortened: a statement has to fit max_allowed_packet.
-_PAYLOAD_CHARACTERS = 1024 * 1024
-_VALUE_SHOWN = 1000
+# Longer payloads are kept with their long values shortened. A statement has to fit max_allowed_packet, of which some
+# servers have 1 MiB; escaping doubles a text at most.
+_PAYLOAD_BYTES = 256 * 1024
+_VALUE_SHOWN = (1000, 100, 10)
 _DETAIL_CHARACTERS = 4000
 _FIELD_CHARACTERS = 255
-_KEYS_PER_STATEMENT = 500
 _INT32 = range(-(2**31), 2**31)
 
 
@@ -75,8 +76,7 @@ def _resolve_others(connection: sa.Connection, table: sa.Table, came: set[str], 
         table.c.key_first.between(context.range.first, context.range.last),
     )
     resolved = sorted(set(connection.execute(query).scalars()) - came)
-    for start in range(0, len(resolved), _KEYS_PER_STATEMENT):
-        keys = resolved[start : start + _KEYS_PER_STATEMENT]
+    for keys in slices(resolved):
         connection.execute(
             table.update()
             .where(table.c.record_type == context.record_type, table.c.row_key.in_(keys))
@@ -132,11 +132,13 @@ def _reject_row(rejection: Rejection, context: RejectContext) -> dict[str, Any]:
 
 
 def payload_json(payload: Mapping[str, Any]) -> str:
-    """The payload as JSON. What JSON lacks becomes text; beyond 2^20 characters long values are cut."""
+    """The payload as JSON. What JSON lacks becomes text; beyond 256 KiB long values are cut."""
     text = _dumped(payload)
-    if len(text) <= _PAYLOAD_CHARACTERS:
-        return text
-    return _dumped({_shortened(name): _shortened(value) for name, value in payload.items()})
+    for shown in _VALUE_SHOWN:
+        if len(text.encode()) <= _PAYLOAD_BYTES:
+            break
+        text = _dumped({_shortened(name, shown): _shortened(value, shown) for name, value in payload.items()})
+    return text
 
 
 def _dumped(payload: Mapping[str, Any]) -> str:
@@ -149,9 +151,9 @@ def _dumped(payload: Mapping[str, Any]) -> str:
         return json.dumps(payload, default=str, sort_keys=True)
 
 
-def _shortened(value: Any) -> Any:
+def _shortened(value: Any, shown: int) -> Any:
     text = value if isinstance(value, str) else str(value)
-    return value if len(text) <= _VALUE_SHOWN else f"{text[:_VALUE_SHOWN]}… ({len(text)} characters)"
+    return value if len(text) <= shown else f"{text[:shown]}… ({len(text)} characters)"
 
 
 def _encodable(text: str) -> str:

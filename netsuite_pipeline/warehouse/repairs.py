@@ -12,12 +12,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.batch import BatchRange, Key
 from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.warehouse.constraints import TableConstraints
+from netsuite_pipeline.warehouse.keys import slices
 from netsuite_pipeline.warehouse.tables import REPAIRS
 
-_KEYS_PER_STATEMENT = 500
 _CHARACTERS = 50_000
 
 
@@ -32,7 +32,7 @@ class RepairKind(StrEnum):
 class Repair:
     """One value. `original` is None for NULL; `stored` is the text that is left, or the default as SQL text."""
 
-    key: tuple[int, ...]
+    key: Key
     column: str
     kind: RepairKind
     original: str | None
@@ -71,7 +71,7 @@ def store_repairs(
     *,
     record_type: str,
     batch: BatchRange,
-    written: Set[tuple[int, ...]],
+    written: Set[Key],
     run_id: str | None,
     now: dt.datetime,
 ) -> None:
@@ -85,8 +85,7 @@ def store_repairs(
     )
     names = {row_key_of(key) for key in written}
     outdated = sorted(names.intersection(connection.execute(query).scalars()))
-    for start in range(0, len(outdated), _KEYS_PER_STATEMENT):
-        part = outdated[start : start + _KEYS_PER_STATEMENT]
+    for part in slices(outdated):
         connection.execute(table.delete().where(table.c.record_type == record_type, table.c.row_key.in_(part)))
     if repairs:
         same = {"record_type": record_type, "run_id": run_id, "repaired_at": now}
@@ -111,6 +110,6 @@ def _shown(text: str | None) -> str | None:
     return f"{text[:_CHARACTERS]}… ({len(text)} characters)"
 
 
-def row_key_of(key: tuple[int, ...]) -> str:
+def row_key_of(key: Key) -> str:
     """`7` or `12:3`, as in `import_rejects`."""
     return ":".join(map(str, key))

@@ -22,6 +22,7 @@ ADOPTED = "adopted"
 REJECTS = "import_rejects"
 REPAIRS = "value_repairs"
 LEDGER = "batch_ledger"
+TURNS = "commit_turns"
 REFUSED_LOGINS = "refused_logins"
 COLUMN_PROBES = "column_probes"
 MISSING_COLUMNS = "missing_columns"
@@ -95,6 +96,7 @@ def import_tables(metadata: sa.MetaData) -> sa.MetaData:
     _repairs_table(metadata)
     _ledger_table(metadata)
     _column_tables(metadata)
+    sa.Table(TURNS, metadata, sa.Column("record_type", sa.String(64), primary_key=True), **_OPTIONS)
     sa.Table(
         REFUSED_LOGINS,
         metadata,

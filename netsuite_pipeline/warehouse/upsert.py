@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from netsuite_pipeline.record_types.batch import Key
 from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.transform.rejection import RejectReason
 from netsuite_pipeline.warehouse.constraints import TableConstraints
@@ -28,8 +29,6 @@ from netsuite_pipeline.warehouse.errors import (
 )
 from netsuite_pipeline.warehouse.repairs import Repair, repaired_rows
 from netsuite_pipeline.warehouse.statements import Chunk, Counts, UpsertBuilder, execute
-
-Key = tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,14 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from netsuite_pipeline.record_types.batch import Key
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.transform.rows import columns_of
 from netsuite_pipeline.warehouse.adoption import Adoption, adoption_of
 from netsuite_pipeline.warehouse.errors import ConcurrentWrite, RowsRefused, WarehouseError
-from netsuite_pipeline.warehouse.reconcile import Difference, Key, flag_deleted, matching
+from netsuite_pipeline.warehouse.keys import matching, slices
+from netsuite_pipeline.warehouse.reconcile import Difference, flag_deleted
 from netsuite_pipeline.warehouse.repairs import Repair
 from netsuite_pipeline.warehouse.statements import Layout, execute, record_layout, upsert_builder
 from netsuite_pipeline.warehouse.tables import MOMENT
@@ -23,8 +25,6 @@ from netsuite_pipeline.warehouse.targets import Target
 from netsuite_pipeline.warehouse.upsert import RefusedRow, Upsert
 
 OnRefused = Callable[[RefusedRow], None]
-
-_KEYS_PER_STATEMENT = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,8 +146,8 @@ class AdoptedTableWriter:
         names = [column.name for column in self._target.keys]
         keyed = [sa.Column(name, sa.BigInteger()) for name in names]
         table = sa.Table(self._target.table.name, sa.MetaData(), *keyed, sa.Column("deleted_at", MOMENT))
-        for start in range(0, len(keys), _KEYS_PER_STATEMENT):
-            matches = matching([table.c[name] for name in names], keys[start : start + _KEYS_PER_STATEMENT])
+        for some in slices(keys):
+            matches = matching([table.c[name] for name in names], some)
             connection.execute(sa.update(table).where(*matches).values(deleted_at=now))
 
     def _locked(self, connection: sa.Connection, rows: Sequence[Row]) -> list[Row]:
@@ -156,9 +156,8 @@ class AdoptedTableWriter:
         keys = self._target.keys
         column: sa.ColumnElement[Any] = keys[0] if name is None else sa.column(name)
         numbers: dict[Key, int] = {}
-        for start in range(0, len(rows), _KEYS_PER_STATEMENT):
-            part = [row.key for row in rows[start : start + _KEYS_PER_STATEMENT]]
-            query = sa.select(*keys, column.label("number")).where(*matching(keys, part)).with_for_update()
+        for some in slices([row.key for row in rows]):
+            query = sa.select(*keys, column.label("number")).where(*matching(keys, some)).with_for_update()
             numbers |= {tuple(found[:-1]): found[-1] for found in connection.execute(query)}
         if len(numbers) != len(rows):
             raise ConcurrentWrite(f"Rows of {self._target.table.name} were deleted while they were being imported.")

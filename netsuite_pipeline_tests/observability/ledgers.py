@@ -11,7 +11,7 @@ MIB = 1024 * 1024
 
 
 def ledger(number: int = 0, *, run: str = "run", job: str | None = "job", **figures: Any) -> Ledger:
-    """The batch that was read and committed `number` times two seconds after the run's begin."""
+    """The batch that was read `number` times two seconds after the run's begin, and committed three seconds later."""
     begun = START + dt.timedelta(seconds=2 * number)
     first = 1 + number * 1000
     ordinary: dict[str, Any] = {
@@ -33,7 +33,7 @@ def ledger(number: int = 0, *, run: str = "run", job: str | None = "job", **figu
         "repaired": 0,
         "peak_memory": 150 * MIB,
         "read_at": begun,
-        "committed_at": begun + dt.timedelta(seconds=2),
+        "committed_at": begun + dt.timedelta(seconds=3),
         "live_before": 0,
         "live_after": 1000,
     }

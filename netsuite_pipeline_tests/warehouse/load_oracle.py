@@ -20,6 +20,7 @@ from netsuite_pipeline.transform.rows import columns_of
 from netsuite_pipeline.warehouse.ledger import Ledger
 from netsuite_pipeline.warehouse.repairs import RepairKind
 from netsuite_pipeline.warehouse.tables import BOOKKEEPING, LEDGER, REJECTS, REPAIRS
+from netsuite_pipeline_tests.warehouse.samples import while_loading
 
 Key = tuple[int, ...]
 Stored = dict[str, Any]
@@ -168,7 +169,7 @@ class Oracle:
             assert found == before, f"row {key} was rejected and changed: {found} instead of {before}"
             return "refused"
         assert found is not None, f"row {key} is missing and has no reject"
-        expected = self._expected(key, ledger)
+        expected = self._expected(key, ledger, found)
         was_same = before is not None and all(before[name] == expected[name] for name in _STATE)
         if before is not None and was_same:
             assert found == before, f"row {key} was unchanged and written: {found} instead of {before}"
@@ -184,15 +185,15 @@ class Oracle:
         assert before is not None, f"row {key} was not sent: {found}"
         mine = before["record_type"] == self._name and before["deleted_at"] is None
         gone = mine and key[0] in self._batch.range and self._batch.may_reconcile
-        expected = before | ({"deleted_at": ledger.committed_at} if gone else {})
+        expected = before | ({"deleted_at": _moment_of(ledger, found, "deleted_at")} if gone else {})
         assert found == expected, f"row {key} was not sent: {found} instead of {expected}"
         return gone
 
-    def _expected(self, key: Key, ledger: Ledger) -> Stored:
+    def _expected(self, key: Key, ledger: Ledger, found: Stored) -> Stored:
         row = self._sent[key]
         imported = dict(zip(columns_of(self._batch.record_type), row.values, strict=True))
         own = {"record_type": self._name, "row_hash": row.hash}
-        return {**imported, **own, "imported_at": ledger.committed_at, "deleted_at": None}
+        return {**imported, **own, "imported_at": _moment_of(ledger, found, "imported_at"), "deleted_at": None}
 
     def _reject_of(self, key: Key) -> tuple[str, str]:
         return self._name, ":".join(map(str, key))
@@ -203,6 +204,12 @@ class Oracle:
         expected = {name: counts[name] for name in ("inserted", "updated", "unchanged", "deleted")}
         expected |= {"rejected": rejected, "fetched": batch.fetched, "expected": batch.expected}
         assert {name: getattr(ledger, name) for name in expected} == expected
+
+
+def _moment_of(ledger: Ledger, found: Stored | None, name: str) -> Any:
+    """The moment that is found, if the batch was being written then."""
+    moment = found and found[name]
+    return moment if moment and while_loading(ledger, moment) else ledger.committed_at
 
 
 def _differences(expected: Stored, found: Stored) -> dict[str, tuple[Any, Any]]:

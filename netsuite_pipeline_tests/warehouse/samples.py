@@ -131,6 +131,12 @@ def batch_of(
     )
 
 
+def while_loading(ledger: Ledger, moment: dt.datetime) -> bool:
+    """Whether the moment is one at which the batch was being written."""
+    begun = ledger.committed_at - dt.timedelta(seconds=ledger.database_seconds, milliseconds=1)
+    return begun <= moment <= ledger.committed_at
+
+
 class Importer:
     """Loads every batch twice and holds the second load to its promise: it writes nothing."""
 
@@ -148,8 +154,8 @@ class Importer:
         assert second.unchanged == first.inserted + first.updated + first.unchanged
         assert self.everything(batch.record_type.table) == before
         if sent is not None and not first.rejected:
-            # The server's own counters: one insert, which is the ledger's.
-            assert self.server_writes() == (sent[0] + 1, sent[1])
+            # The server's own counters: two inserts, of the ledger and of the turn to commit.
+            assert self.server_writes() == (sent[0] + 2, sent[1])
         return first
 
     def everything(self, table: str) -> list[tuple[Any, ...]]:

@@ -1,6 +1,7 @@
 """Two imports that hold the same batch: what was read earlier never overwrites what was read later."""
 
 import datetime as dt
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 from netsuite_pipeline.transform.batch import TransformedBatch
 from netsuite_pipeline.warehouse import loader
 from netsuite_pipeline.warehouse.errors import StaleRead
+from netsuite_pipeline.warehouse.ledger import Ledger
 from netsuite_pipeline.warehouse.tables import utc_now
-from netsuite_pipeline_tests.warehouse.samples import Importer, batch_of, widgets
+from netsuite_pipeline_tests.warehouse.samples import ITEM, Importer, batch_of, row, widgets
 
 # Enough that the delete guard looks.
 MANY = range(10, 60)
@@ -68,3 +70,37 @@ def test_rows_that_another_import_adds_meanwhile_are_not_called_deleted(
         importer.loader.load(_read(widgets([1, 2]), early), job_id=None, run_id="late")
 
     assert sorted(importer.imported()) == [(1,), (2,), *((number,) for number in ids)]
+
+
+def test_an_import_that_reads_later_waits_for_one_that_is_about_to_commit(mariadb_importer: Importer) -> None:
+    importer = mariadb_importer
+    started: list[threading.Thread] = []
+    late: list[Ledger] = []
+
+    def load_late() -> None:
+        # By now NetSuite has none of the rows, and what the earlier import writes cannot be seen yet.
+        late.append(importer.loader.load(batch_of([], read_at=utc_now()), job_id=None, run_id="later"))
+
+    def about_to_commit(connection: Any, ledger: Ledger) -> None:
+        if not started:
+            started.append(threading.Thread(target=load_late))
+            started[0].start()
+            # Long enough for it to be over, if nothing held it back.
+            started[0].join(1.0)
+
+    importer.loader.load(batch_of(widgets([1]), read_at=utc_now()), job_id=None, run_id="e", on_commit=about_to_commit)
+    started[0].join(60)
+    assert [ledger.deleted for ledger in late] == [1]
+    assert importer.imported() == {}
+
+
+def test_imports_of_other_types_wait_for_nobody(mariadb_importer: Importer) -> None:
+    importer = mariadb_importer
+    items = batch_of([row(ITEM, 1)], record_type=ITEM)
+    others: list[Ledger] = []
+
+    def meanwhile(connection: Any, ledger: Ledger) -> None:
+        others.append(importer.loader.load(items, job_id=None, run_id="other"))
+
+    importer.loader.load(batch_of(widgets([1])), job_id=None, run_id="run", on_commit=meanwhile)
+    assert [ledger.inserted for ledger in others] == [1]
