@@ -46,9 +46,9 @@ class Truth:
         return int((moment - self.epoch).total_seconds() / TICK_SECONDS)
 
     def version(self, number: int, tick: int) -> int:
-        """How often the record has changed until the tick, creations and deletions included."""
-        period, offset = _rhythm(self.seed, number)
-        return (tick + offset) // period
+        """How often the record has changed until the tick, or for every other record which of two states it is in."""
+        period, offset, versions = _rhythm(self.seed, number)
+        return (tick + offset) // period % versions
 
     def exists(self, number: int, tick: int) -> bool:
         """Whether there is the record."""
@@ -66,10 +66,10 @@ class Truth:
 
 
 @cache
-def _rhythm(seed: int, number: int) -> tuple[int, int]:
-    """Every how many ticks the record changes, and where in between it begins."""
+def _rhythm(seed: int, number: int) -> tuple[int, int, int]:
+    """Every how many ticks the record changes, where in between it begins, and how many states it has."""
     dice = random.Random(f"{seed} {number}")
-    return dice.choice([2, 5, 11, 40, 1000]), dice.randrange(1000)
+    return dice.choice([2, 5, 11, 40, 1000]), dice.randrange(1000), dice.choice([2, 10**6])
 
 
 def row_of(number: int, version: int) -> Row:
@@ -108,7 +108,8 @@ def work(truth: Truth, url: str, journal: Path, name: str) -> None:
             tick = truth.tick(read_at)
             batch = truth.batch(_any_range(dice), read_at, tick)
             time.sleep(dice.random() * _READING_SECONDS)
-            lines.write(f"{_outcome(loader, batch, f'{name}.{number}@{tick}')}\n")
+            committing = dice.choice([0, 0, _READING_SECONDS])
+            lines.write(f"{_outcome(loader, batch, f'{name}.{number}@{tick}', committing)}\n")
 
 
 def _connected(url: str) -> sa.Engine:
@@ -127,9 +128,11 @@ def _any_range(dice: random.Random) -> BatchRange:
     return BatchRange(first, first + dice.randrange(80))
 
 
-def _outcome(loader: BatchLoader, batch: TransformedBatch, run_id: str) -> str:
+def _outcome(loader: BatchLoader, batch: TransformedBatch, run_id: str, committing: float) -> str:
     def remember(connection: sa.Connection, ledger: Ledger) -> None:
         connection.execute(sa.text("INSERT INTO soak_commits VALUES (:run_id)"), {"run_id": ledger.run_id})
+        # What others do between an import's last look and its COMMIT.
+        time.sleep(committing)
 
     try:
         ledger = loader.load(batch, job_id="soak", run_id=run_id, on_commit=remember)
