@@ -91,7 +91,7 @@ def _load_in_steps(
     target = target_of(target_metadata([record_type]), record_type)
     with engine.begin() as connection:
         with clock.timed("diff"):
-            change = difference(connection, target, batch, record_type=record_type.name, rows=rows, rejected=set())
+            change = difference(connection, target, batch, record_type=record_type.name, rows=rows, rejected=set(), outdated=set())
         builder = upsert_builder(connection, record_layout(record_type, target.table))
         with clock.timed("encode"):
             chunks = list(builder.chunks(change.pending, utc_now()))

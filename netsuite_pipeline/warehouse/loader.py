@@ -8,13 +8,14 @@ it helps.
 import datetime as dt
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from netsuite_pipeline.record_types.batch import Key
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.batch import Row, TransformedBatch
 from netsuite_pipeline.transform.rejection import Rejection, RejectReason
@@ -26,7 +27,7 @@ from netsuite_pipeline.warehouse.live_rows import live_rows
 from netsuite_pipeline.warehouse.measures import StatementCount, peak_memory
 from netsuite_pipeline.warehouse.reconcile import Difference, difference
 from netsuite_pipeline.warehouse.rejects import RejectContext, store_rejects
-from netsuite_pipeline.warehouse.repairs import store_repairs
+from netsuite_pipeline.warehouse.repairs import StoredRepair, store_repairs, stored_repairs
 from netsuite_pipeline.warehouse.repeating import ATTEMPTS, repeat_transient
 from netsuite_pipeline.warehouse.tables import utc_now
 from netsuite_pipeline.warehouse.targets import target_of
@@ -123,7 +124,17 @@ class BatchLoader:
         batch, now = load.batch, utc_now()
         name, target = batch.record_type.name, target_of(self._metadata, batch.record_type)
         rejected = {rejection.key for rejection in load.rejections if rejection.key is not None}
-        change = difference(connection, target, batch.range, record_type=name, rows=load.rows, rejected=rejected)
+        writer = self._writer(connection, batch.record_type)
+        repairs = stored_repairs(connection, self._metadata, record_type=name, batch=batch.range)
+        change = difference(
+            connection,
+            target,
+            batch.range,
+            record_type=name,
+            rows=load.rows,
+            rejected=rejected,
+            outdated=_outdated(connection, writer, repairs),
+        )
         gone = change.gone if batch.may_reconcile else []
         latest = partial(
             check_still_latest, connection, self._metadata, record_type=name, batch=batch.range, read_at=batch.read_at
@@ -132,7 +143,6 @@ class BatchLoader:
             # What another import has inserted since this one read is not gone.
             latest()
             guard_deletes(change, record_type=name, batch=batch.range, percent=self._delete_guard_percent)
-        writer = self._writer(connection, batch.record_type)
         guard = self._guard(load)
         written = writer.write(
             connection,
@@ -142,7 +152,7 @@ class BatchLoader:
         )
         writer.flag_deleted(connection, gone, now=now)
         rejections = [*load.rejections, *(_refusal(batch, row) for row in written.refused)]
-        self._remember(connection, load, change, written, rejections=rejections, now=now)
+        self._remember(connection, load, change, written, former=repairs, rejections=rejections, now=now)
         live = len(load.rows)
         if rejections or not batch.may_reconcile:
             # A row that is rejected, or not known to be gone, stays as it was.
@@ -165,6 +175,7 @@ class BatchLoader:
         change: Difference,
         written: Written,
         *,
+        former: Mapping[Key, object],
         rejections: list[Rejection],
         now: dt.datetime,
     ) -> None:
@@ -177,7 +188,7 @@ class BatchLoader:
             self._metadata,
             written.repairs,
             record_type=name,
-            batch=span,
+            former=former,
             written={row.key for row in change.pending} - {row.row.key for row in written.refused},
             run_id=load.run_id,
             now=now,
@@ -197,6 +208,16 @@ class BatchLoader:
             target = target_of(self._metadata, record_type)
             writer = self._writers[known] = writer_of(connection, record_type, target)
         return writer
+
+
+def _outdated(
+    connection: sa.Connection, writer: Writer, repairs: Mapping[Key, Sequence[StoredRepair]]
+) -> frozenset[Key]:
+    """The rows to write again though NetSuite did not change them: the table takes their values now."""
+    if not repairs:
+        return frozenset()
+    constraints = writer.constraints(connection)
+    return frozenset(key for key, some in repairs.items() if any(repair.is_outdated(constraints) for repair in some))
 
 
 def _ledger(

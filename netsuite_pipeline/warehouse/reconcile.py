@@ -40,8 +40,9 @@ def difference(
     record_type: str,
     rows: Sequence[Row],
     rejected: Set[Key],
+    outdated: Set[Key],
 ) -> Difference:
-    """Compares by hash. A row is unchanged only if it is this type's and not flagged as deleted.
+    """Compares by hash. A row is unchanged only if it is this type's, not flagged as deleted and not `outdated`.
 
     A row may have moved here from another record type that shares the table; only live rows of this type, neither
     sent nor rejected, are gone.
@@ -50,7 +51,7 @@ def difference(
     pending: list[Row] = []
     for row in rows:
         mark = f"{_joined(row.key)}:{row.hash.hex().upper()}{_LIVE}"
-        if mark in marks:
+        if mark in marks and row.key not in outdated:
             marks.remove(mark)
         else:
             pending.append(row)

@@ -5,7 +5,7 @@ allows it. Everything else that a table does not take rejects the row.
 """
 
 import datetime as dt
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -39,6 +39,22 @@ class Repair:
     stored: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoredRepair:
+    """What `value_repairs` knows of one value."""
+
+    column: str
+    kind: RepairKind
+    stored: str
+
+    def is_outdated(self, constraints: TableConstraints) -> bool:
+        """Whether the table has changed since: today the value would be stored as it was sent, or otherwise."""
+        if self.kind is RepairKind.DEFAULT_FOR_NULL:
+            return constraints.defaults.get(self.column) != self.stored
+        length = constraints.lengths.get(self.column)
+        return length is None or len(self.stored) < min(length, _CHARACTERS)
+
+
 def repaired_rows(rows: Sequence[Row], constraints: TableConstraints) -> tuple[list[Row], list[Repair]]:
     """The rows with their texts cut where that is allowed, and all repairs; the hash stays that of what was sent.
 
@@ -64,28 +80,38 @@ def repaired_rows(rows: Sequence[Row], constraints: TableConstraints) -> tuple[l
     return repaired, repairs
 
 
+def stored_repairs(
+    connection: sa.Connection, metadata: sa.MetaData, *, record_type: str, batch: BatchRange
+) -> dict[Key, list[StoredRepair]]:
+    """The repaired rows of a batch; an index range, which is empty as long as nothing is ever repaired."""
+    table = metadata.tables[REPAIRS]
+    query = sa.select(table.c.row_key, table.c.column_name, table.c.repair, table.c.stored).where(
+        table.c.record_type == record_type, table.c.key_first.between(batch.first, batch.last)
+    )
+    found: dict[Key, list[StoredRepair]] = {}
+    for name, column, kind, stored in connection.execute(query):
+        repair = StoredRepair(column=column, kind=RepairKind(kind), stored=stored)
+        found.setdefault(tuple(map(int, name.split(":"))), []).append(repair)
+    return found
+
+
 def store_repairs(
     connection: sa.Connection,
     metadata: sa.MetaData,
     repairs: Sequence[Repair],
     *,
     record_type: str,
-    batch: BatchRange,
+    former: Mapping[Key, object],
     written: Set[Key],
     run_id: str | None,
     now: dt.datetime,
 ) -> None:
-    """Makes the repairs of the rows that were `written` exactly the given ones, in the caller's transaction."""
+    """Makes the repairs of the rows that were `written` exactly the given ones, in the caller's transaction.
+
+    `former` are the rows that have repairs now.
+    """
     table = metadata.tables[REPAIRS]
-    # An index range, which is empty as long as nothing is ever repaired.
-    query = (
-        sa.select(table.c.row_key)
-        .distinct()
-        .where(table.c.record_type == record_type, table.c.key_first.between(batch.first, batch.last))
-    )
-    names = {row_key_of(key) for key in written}
-    outdated = sorted(names.intersection(connection.execute(query).scalars()))
-    for part in slices(outdated):
+    for part in slices(sorted(row_key_of(key) for key in written & former.keys())):
         connection.execute(table.delete().where(table.c.record_type == record_type, table.c.row_key.in_(part)))
     if repairs:
         same = {"record_type": record_type, "run_id": run_id, "repaired_at": now}

@@ -15,6 +15,7 @@ from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.transform.rows import columns_of
 from netsuite_pipeline.warehouse.adoption import Adoption, adoption_of
+from netsuite_pipeline.warehouse.constraints import TableConstraints
 from netsuite_pipeline.warehouse.errors import ConcurrentWrite, RowsRefused, WarehouseError
 from netsuite_pipeline.warehouse.keys import matching, slices
 from netsuite_pipeline.warehouse.reconcile import Difference, flag_deleted
@@ -54,6 +55,10 @@ class Writer(Protocol):
         """Inserts the new rows and updates the changed ones; what `on_refused` raises is passed on."""
         ...
 
+    def constraints(self, connection: sa.Connection) -> TableConstraints:
+        """Those of the table at this moment."""
+        ...
+
     def flag_deleted(self, connection: sa.Connection, keys: Sequence[Key], *, now: dt.datetime) -> None:
         """Sets deleted_at of rows; ConcurrentWrite if another writer changed one of them meanwhile."""
         ...
@@ -81,6 +86,10 @@ class OwnTableWriter:
         upsert = Upsert(connection, self._builder, imported_at=imported_at, new=change.new, on_refused=on_refused)
         upsert.send(change.pending)
         return Written.by(upsert)
+
+    def constraints(self, connection: sa.Connection) -> TableConstraints:
+        """As `Writer.constraints`."""
+        return TableConstraints.read(connection, self._builder.layout)
 
     def flag_deleted(self, connection: sa.Connection, keys: Sequence[Key], *, now: dt.datetime) -> None:
         """As `Writer.flag_deleted`."""
@@ -126,6 +135,10 @@ class AdoptedTableWriter:
         refused = {row.row.key for row in written.refused}
         self._remember(connection, [row for row in change.pending if row.key not in refused], imported_at)
         return written
+
+    def constraints(self, connection: sa.Connection) -> TableConstraints:
+        """As `Writer.constraints`."""
+        return TableConstraints.read(connection, self._inserts.layout)
 
     def _remember(self, connection: sa.Connection, rows: Sequence[Row], imported_at: dt.datetime) -> None:
         for chunk in self._states.chunks(rows, imported_at):

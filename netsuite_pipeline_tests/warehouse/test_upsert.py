@@ -175,6 +175,32 @@ def test_text_is_cut_only_where_its_declaration_allows_it_and_a_record_says_so(m
     importer.engine.dispose()
 
 
+def test_a_text_that_was_cut_is_written_again_when_its_column_is_wider(mariadb_url: str) -> None:
+    lenient = replace(WIDGET, fields=tuple(replace(field, truncate=field.name == "group") for field in WIDGET.fields))
+    importer = build_importer(mariadb_url, [lenient])
+    importer.run("ALTER TABLE widgets MODIFY `group` VARCHAR(5)")
+    batch = batch_of([row(lenient, 1, group="much too long"), row(lenient, 2, group="ok")], record_type=lenient)
+    importer.load(batch)
+    for length, stored in ((8, "much too"), (50, "much too long")):
+        importer.run(f"ALTER TABLE widgets MODIFY `group` VARCHAR({length})")
+        assert importer.load(batch).updated == 1
+        assert importer.imported(lenient)[(1,)][3] == stored
+    assert importer.rows_of("value_repairs") == []
+    importer.engine.dispose()
+
+
+def test_a_column_that_takes_null_again_or_has_another_default_gets_it(mariadb_importer: Importer) -> None:
+    importer = mariadb_importer
+    batch = batch_of([*widgets([1]), row(WIDGET, 2, order=5)])
+    stored = []
+    for column in ("NOT NULL DEFAULT 'none'", "NOT NULL DEFAULT 'n/a'", "NULL"):
+        importer.run(f"ALTER TABLE widgets MODIFY name VARCHAR(200) {column}")
+        importer.load(batch)
+        stored.append(importer.imported()[(2,)][2])
+    assert stored == ["none", "n/a", None]
+    assert importer.rows_of("value_repairs") == []
+
+
 @pytest.mark.parametrize("default", ["'none'", "'it''s'", "''"])
 def test_a_null_becomes_the_columns_default_and_a_record_says_so(mariadb_importer: Importer, default: str) -> None:
     importer = mariadb_importer
