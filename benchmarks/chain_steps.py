@@ -14,7 +14,6 @@ import sqlalchemy as sa
 
 from benchmarks.chain import loader_of
 from netsuite_pipeline.netsuite.client import NetSuiteClient
-from netsuite_pipeline.netsuite.page import Page
 from netsuite_pipeline.netsuite.suiteql import page_query
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.model import RecordType
@@ -66,7 +65,7 @@ def steps(
         with clock.timed("parse"):
             orjson.loads(body)
         with clock.timed("transform"):
-            rows = _rows(transformer, page, batch)
+            rows, _ = transformer.transform_all(page.items, batch)
         with clock.timed("hash"):
             for row in rows:
                 hash_values(row.values)
@@ -81,17 +80,15 @@ def steps(
     return _steps(clock)
 
 
-def _rows(transformer: RowTransformer, page: Page, batch: BatchRange) -> list[Row]:
-    return [row for item in page.items if isinstance(row := transformer.transform(item, batch), Row)]
-
-
 def _load_in_steps(
     clock: _Clock, engine: sa.Engine, record_type: RecordType, batch: BatchRange, rows: Sequence[Row]
 ) -> None:
     target = target_of(target_metadata([record_type]), record_type)
     with engine.begin() as connection:
         with clock.timed("diff"):
-            change = difference(connection, target, batch, record_type=record_type.name, rows=rows, rejected=set(), outdated=set())
+            change = difference(
+                connection, target, batch, record_type=record_type.name, rows=rows, rejected=set(), outdated=set()
+            )
         builder = upsert_builder(connection, record_layout(record_type, target.table))
         with clock.timed("encode"):
             chunks = list(builder.chunks(change.pending, utc_now()))

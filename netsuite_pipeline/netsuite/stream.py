@@ -17,8 +17,7 @@ from netsuite_pipeline.netsuite.reading import COUNTED_TOGETHER, MeteredQueries,
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.record_types.model import RecordType
-from netsuite_pipeline.transform.batch import FailedBatch, Row, TransformedBatch
-from netsuite_pipeline.transform.rejection import Rejection
+from netsuite_pipeline.transform.batch import FailedBatch, TransformedBatch
 from netsuite_pipeline.transform.rows import RowTransformer
 
 FetchedBatch = TransformedBatch | FailedBatch
@@ -105,14 +104,7 @@ class _BatchReader:
             queries, self._record_type, batch, lambda: self._counted(batch, queries, counts, index)
         )
         started = time.monotonic()
-        rows: list[Row] = []
-        rejections: list[Rejection] = []
-        for source_row in raw:
-            result = self._transformer.transform(source_row, batch)
-            if isinstance(result, Row):
-                rows.append(result)
-            else:
-                rejections.append(result)
+        rows, rejections = self._transformer.transform_all(raw, batch)
         return TransformedBatch(
             record_type=self._record_type,
             range=batch,

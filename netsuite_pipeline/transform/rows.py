@@ -1,10 +1,11 @@
 """NetSuite row -> Row or Rejection, compiled once per record type.
 
 Required columns come first (`refid`, `external_id`), then the declared and the derived ones; every row of a type
-has the same columns in the same order. Single values are converted in `transform.values`, rules see them typed.
+has the same columns in the same order. Values are converted in `transform.values`, for many rows at once in
+`transform.columns`; rules see them typed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
@@ -14,6 +15,7 @@ import orjson
 from netsuite_pipeline.record_types.batch import BatchRange, Key
 from netsuite_pipeline.record_types.model import Derived, RecordType
 from netsuite_pipeline.transform.batch import Row
+from netsuite_pipeline.transform.columns import column_converter
 from netsuite_pipeline.transform.rejection import ConversionError, Rejection, RejectReason
 from netsuite_pipeline.transform.values import converter_for
 
@@ -32,9 +34,11 @@ class RowTransformer:
     def __init__(self, record_type: RecordType) -> None:
         self._keys = [(field.name, converter_for(field)) for field in record_type.key]
         self._fields = [(field.name, converter_for(field)) for field in record_type.fields]
+        self._columns = [(field.name, column_converter(field)) for field in (*record_type.key, *record_type.fields)]
         self._unstored = [index for index, field in enumerate(record_type.fields) if not field.stored]
         self._checks = record_type.checks
         self._derived = [rule.compute for rule in record_type.rules if isinstance(rule, Derived)]
+        self._has_rules = bool(self._checks or self._derived or self._unstored)
         self._names = tuple(field.name for field in record_type.source_fields)
         # NetSuite adds `links` to every row; it is no column.
         self._known = frozenset(field.name for field in record_type.source_fields) | {"links"}
@@ -42,6 +46,35 @@ class RowTransformer:
         kinds = [field.kind.value for field in record_type.value_fields]
         columns = (columns_of(record_type), kinds, record_type.absent, record_type.edition)
         self._salt = _digest(repr(columns).encode())
+
+    def transform_all(self, rows: Sequence[Mapping[str, Any]], within: BatchRange) -> tuple[list[Row], list[Rejection]]:
+        """The rows of a batch, typed, and those that cannot be loaded, each as `transform` gives it."""
+        if rows and all(map(self._known.issuperset, rows)):
+            try:
+                return list(self._good_rows(rows, within)), []
+            except (ConversionError, _RowError):
+                # At least one row is bad; which one, and why, is found row by row.
+                pass
+        results = [self.transform(row, within) for row in rows]
+        return (
+            [result for result in results if isinstance(result, Row)],
+            [result for result in results if isinstance(result, Rejection)],
+        )
+
+    def _good_rows(self, rows: Sequence[Mapping[str, Any]], within: BatchRange) -> Iterator[Row]:
+        """All rows, column by column; raises if one of them is bad, whatever is wrong with it."""
+        columns = [convert([row.get(name) for row in rows]) for name, convert in self._columns]
+        keys, fields = columns[: len(self._keys)], columns[len(self._keys) :]
+        if any(None in column for column in keys) or min(keys[0]) < within.first or max(keys[0]) > within.last:
+            raise ConversionError(RejectReason.MISSING_KEY, "a row of the batch has no key or one of another batch")
+        row_keys = list(zip(*keys, strict=True))
+        if self._has_rules:
+            by_row = map(list, zip(*fields, strict=True))
+            ruled = (self._ruled(key, values) for key, values in zip(row_keys, by_row, strict=True))
+            fields = list(zip(*ruled, strict=True))
+        names = [":".join(map(str, key)) for key in row_keys]
+        for key, values in zip(row_keys, zip(*keys, names, *fields, strict=True), strict=True):
+            yield Row(key, values, hash_values(values, salt=self._salt))
 
     def transform(self, row: Mapping[str, Any], within: BatchRange) -> Row | Rejection:
         """The typed row, or why it cannot be loaded. An absent or null key of `row` is NULL.
@@ -96,17 +129,19 @@ class RowTransformer:
             converted = [None if (value := get(name)) is None else convert(value) for name, convert in self._fields]
         except ConversionError:
             raise self._first_error(row) from None
-        if self._checks or self._derived or self._unstored:
-            typed = dict(zip(self._names, (*key, *converted), strict=True))
-            for check in self._checks:
-                complaint = check.complaint(typed)
-                if complaint is not None:
-                    raise _RowError(check.field, check.reason, complaint)
-            derived = [compute(typed) for compute in self._derived]
-            for index in reversed(self._unstored):
-                del converted[index]
-            converted += derived
-        return converted
+        return self._ruled(key, converted) if self._has_rules else converted
+
+    def _ruled(self, key: Key, values: list[Any]) -> list[Any]:
+        """The values that are stored, with those that rules derive; _RowError if a rule rejects the row."""
+        typed = dict(zip(self._names, (*key, *values), strict=True))
+        for check in self._checks:
+            complaint = check.complaint(typed)
+            if complaint is not None:
+                raise _RowError(check.field, check.reason, complaint)
+        derived = [compute(typed) for compute in self._derived]
+        for index in reversed(self._unstored):
+            del values[index]
+        return values + derived
 
 
 def hash_values(values: tuple[Any, ...], *, salt: bytes = b"") -> bytes:
