@@ -8,7 +8,6 @@ and what happens when some are refused, is decided in `warehouse.upsert`.
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -37,6 +36,10 @@ CHUNK_BYTES = 512 * 1024
 MOST_BYTES = 4 * 1024 * 1024
 _ROW_ALIAS_SINCE = (8, 0, 19)
 _WARNINGS_QUOTED = 3
+# MariaDB keeps the former states of rows of a table WITH SYSTEM VERSIONING.
+_TABLE_TYPE = sa.text(
+    "SELECT table_type FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = :name"
+)
 NO_DEFAULTS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -103,13 +106,19 @@ def record_layout(record_type: RecordType, table: sa.Table) -> Layout:
     )
 
 
-class Counts(Enum):
-    """How many affected rows the database counts for a statement that did what it should."""
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """How many affected rows the database counts for a row that was there and is updated; for a new one it is one."""
 
-    ONE = "one for each row"
-    TWO_PER_UPDATE = "one for each new row, two for each that changed"
-    # MySQL counts one for a row that was as it is.
-    UP_TO_TWO = "one or two for each row"
+    least: int
+    most: int
+
+    def of(self, *, new: int, updated: int) -> range:
+        """The counts of a statement that did what it should."""
+        return range(new + updated * self.least, new + updated * self.most + 1)
+
+
+_ONE = Counts(least=1, most=1)
 
 
 class UpsertBuilder(Protocol):
@@ -135,7 +144,14 @@ def upsert_builder(connection: sa.Connection, layout: Layout, *, insert_only: bo
     packet = int(connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one())
     dialect: Any = connection.dialect
     alias = not dialect.is_mariadb and dialect.server_version_info >= _ROW_ALIAS_SINCE
-    return MySQLUpsertBuilder(layout, insert_only=insert_only, row_alias=alias, max_packet=packet)
+    kind = connection.execute(_TABLE_TYPE, {"name": layout.table.name}).scalar()
+    return MySQLUpsertBuilder(
+        layout,
+        insert_only=insert_only,
+        row_alias=alias,
+        versioned=kind == "SYSTEM VERSIONED",
+        max_packet=packet,
+    )
 
 
 def optimize_batch_size(row_bytes: Iterable[int]) -> int:
@@ -157,6 +173,7 @@ class MySQLUpsertBuilder:
         *,
         insert_only: bool = False,
         row_alias: bool,
+        versioned: bool,
         max_packet: int,
     ) -> None:
         self.layout = layout
@@ -170,9 +187,11 @@ class MySQLUpsertBuilder:
         self._head = f"INSERT INTO {_backticked(layout.table.name)} ({columns}) VALUES\n"
         upsert = f"\n{'AS new ' if row_alias else ''}ON DUPLICATE KEY UPDATE {updates}"
         self._tail = "" if insert_only else upsert
-        # Whoever writes a moment changes every row that is there.
-        changes = Counts.TWO_PER_UPDATE if layout.moment_column else Counts.UP_TO_TWO
-        self.counts = Counts.ONE if insert_only else changes
+        # Two, or three with the row of the history (MariaDB 10.11). MySQL counts one for a row that is as it was;
+        # whoever writes a moment changes every row that is there.
+        most = 3 if versioned else 2
+        changes = Counts(least=most if layout.moment_column else 1, most=most)
+        self.counts = _ONE if insert_only else changes
         self._most_bytes = min(max_packet // 2, MOST_BYTES)
         self._max_packet = max_packet
 
@@ -221,7 +240,7 @@ class MySQLUpsertBuilder:
 class SQLiteUpsertBuilder:
     """INSERT … ON CONFLICT DO UPDATE, run once per row by the driver."""
 
-    counts = Counts.ONE
+    counts = _ONE
 
     def __init__(self, layout: Layout, *, insert_only: bool = False) -> None:
         self.layout = layout

@@ -28,7 +28,7 @@ from netsuite_pipeline.warehouse.errors import (
     reject_reason_of,
 )
 from netsuite_pipeline.warehouse.repairs import Repair, repaired_rows
-from netsuite_pipeline.warehouse.statements import Chunk, Counts, UpsertBuilder, execute
+from netsuite_pipeline.warehouse.statements import Chunk, UpsertBuilder, execute
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,14 +152,8 @@ class Upsert:
         return self._miscounted(chunk)
 
     def _expected(self, chunk: Chunk) -> Container[int]:
-        rows = len(chunk.rows)
-        match self._builder.counts:
-            case Counts.ONE:
-                return (rows,)
-            case Counts.TWO_PER_UPDATE:
-                return (sum(1 if row.key in self._new else 2 for row in chunk.rows),)
-            case Counts.UP_TO_TWO:
-                return range(rows, 2 * rows + 1)
+        new = sum(row.key in self._new for row in chunk.rows)
+        return self._builder.counts.of(new=new, updated=len(chunk.rows) - new)
 
     def _miscounted(self, chunk: Chunk) -> RowsRefused:
         """Why a new row did not count as inserted: a second unique key, or another writer.

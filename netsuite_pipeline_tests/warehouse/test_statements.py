@@ -26,7 +26,9 @@ TABLE = target_metadata([WIDGET]).tables["widgets"]
 
 
 def builder(**options: Any) -> MySQLUpsertBuilder:
-    return MySQLUpsertBuilder(record_layout(WIDGET, TABLE), **{"row_alias": False, "max_packet": 64 * 2**20, **options})
+    return MySQLUpsertBuilder(
+        record_layout(WIDGET, TABLE), **{"row_alias": False, "versioned": False, "max_packet": 64 * 2**20, **options}
+    )
 
 
 def test_a_statement_reads_as_expected() -> None:
@@ -77,7 +79,7 @@ def test_a_statement_holds_fewer_rows_the_larger_they_are(row_bytes: int, rows: 
 def test_a_thousand_columns_and_five_thousand_rows_are_no_limit() -> None:
     wide = replace(WIDGET, fields=tuple(flag(f"c{number}") for number in range(1000)))
     layout = record_layout(wide, target_metadata([wide]).tables["widgets"])
-    wide_builder = MySQLUpsertBuilder(layout, row_alias=False, max_packet=16 * 2**20)
+    wide_builder = MySQLUpsertBuilder(layout, row_alias=False, versioned=False, max_packet=16 * 2**20)
     rows = [row(wide, number, c1=True, c999=False) for number in range(5000)]
     sent = [entry for chunk in wide_builder.chunks(rows, NOW) for entry in chunk.rows]
     assert sent == rows

@@ -161,6 +161,18 @@ def test_a_column_that_nothing_fills_stops_the_batch_with_what_to_do(mariadb_imp
     assert mariadb_importer.imported() == {}
 
 
+def test_a_table_that_keeps_its_history_has_every_state(mariadb_importer: Importer) -> None:
+    importer = mariadb_importer
+    importer.run("ALTER TABLE widgets ADD SYSTEM VERSIONING")
+    importer.load(batch_of(widgets([1, 2, 3])))
+    ledger = importer.load(batch_of([row(WIDGET, 1, name="other"), *widgets([2, 4])]))
+    assert (ledger.inserted, ledger.updated, ledger.unchanged, ledger.deleted) == (1, 1, 1, 1)
+    assert sorted(importer.imported()) == [(1,), (2,), (4,)]
+    with importer.engine.connect() as connection:
+        states = connection.exec_driver_sql("SELECT refid FROM widgets FOR SYSTEM_TIME ALL ORDER BY refid").scalars()
+        assert list(states) == [1, 1, 2, 3, 3, 4]
+
+
 def test_text_is_cut_only_where_its_declaration_allows_it_and_a_record_says_so(mariadb_url: str) -> None:
     lenient = replace(WIDGET, fields=tuple(replace(field, truncate=field.name == "group") for field in WIDGET.fields))
     importer = build_importer(mariadb_url, [lenient])
