@@ -69,7 +69,7 @@ class RowTransformer:
             raise ConversionError(RejectReason.MISSING_KEY, "a row of the batch has no key or one of another batch")
         row_keys = list(zip(*keys, strict=True))
         if self._has_rules:
-            by_row = map(list, zip(*fields, strict=True))
+            by_row = map(list, zip(*fields, strict=True)) if fields else ([] for _ in row_keys)
             ruled = (self._ruled(key, values) for key, values in zip(row_keys, by_row, strict=True))
             fields = list(zip(*ruled, strict=True))
         names = [":".join(map(str, key)) for key in row_keys]

@@ -110,17 +110,17 @@ class BatchLoader:
         load.attempts += 1
         with self._engine.connect() as connection:
             load.statements.watch(connection)
-            await_turn(connection, self._metadata, load.batch.record_type.name)
+            seen = await_turn(connection, self._metadata, load.batch.record_type.name)
             with connection.begin() as transaction:
                 # The connection may have been lost during COMMIT, after the server had done it.
                 if load.unanswered and is_stored(connection, self._metadata, load.unanswered):
                     return load.unanswered
-                ledger = self._write(connection, load)
+                ledger = self._write(connection, load, seen=seen)
                 load.unanswered = ledger
                 transaction.commit()
                 return ledger
 
-    def _write(self, connection: sa.Connection, load: _Load) -> Ledger:
+    def _write(self, connection: sa.Connection, load: _Load, *, seen: int) -> Ledger:
         batch, now = load.batch, utc_now()
         name, target = batch.record_type.name, target_of(self._metadata, batch.record_type)
         rejected = {rejection.key for rejection in load.rejections if rejection.key is not None}
@@ -137,7 +137,13 @@ class BatchLoader:
         )
         gone = change.gone if batch.may_reconcile else []
         latest = partial(
-            check_still_latest, connection, self._metadata, record_type=name, batch=batch.range, read_at=batch.read_at
+            check_still_latest,
+            connection,
+            self._metadata,
+            record_type=name,
+            batch=batch.range,
+            read_at=batch.read_at,
+            seen=seen,
         )
         if gone:
             # What another import has inserted since this one read is not gone.

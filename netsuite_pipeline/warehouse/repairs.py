@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from netsuite_pipeline.record_types.batch import BatchRange, Key
 from netsuite_pipeline.transform.batch import Row
-from netsuite_pipeline.warehouse.constraints import TableConstraints
+from netsuite_pipeline.warehouse.constraints import ColumnRule, TableConstraints
 from netsuite_pipeline.warehouse.keys import slices
 from netsuite_pipeline.warehouse.tables import REPAIRS
 
@@ -47,10 +47,15 @@ class StoredRepair:
     kind: RepairKind
     stored: str
 
+    def _is(self, rule: ColumnRule) -> bool:
+        return not rule.nullable and _shown(rule.default) == self.stored
+
     def is_outdated(self, constraints: TableConstraints) -> bool:
         """Whether the table has changed since: today the value would be stored as it was sent, or otherwise."""
         if self.kind is RepairKind.DEFAULT_FOR_NULL:
-            return constraints.defaults.get(self.column) != self.stored
+            rule = constraints.columns.get(self.column)
+            # Without a default any more the row would be refused, and lost what it has.
+            return rule is not None and (rule.nullable or rule.default is not None) and not self._is(rule)
         length = constraints.lengths.get(self.column)
         return length is None or len(self.stored) < min(length, _CHARACTERS)
 

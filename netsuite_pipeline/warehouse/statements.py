@@ -40,6 +40,8 @@ _WARNINGS_QUOTED = 3
 _TABLE_TYPE = sa.text(
     "SELECT table_type FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = :name"
 )
+# Of no value: the last partition for history is full (ER_VERS_PART_FULL); its rows are stored.
+_ADVICE = frozenset({4114})
 NO_DEFAULTS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -286,6 +288,9 @@ def execute(connection: sa.Connection, chunk: Chunk) -> int:
     cursor: Any = result.context.cursor
     if cursor.warning_count:
         warnings = connection.exec_driver_sql("SHOW WARNINGS").all()
+        # Of more warnings than are listed, others may be of values; then fewer rows are tried.
+        if cursor.warning_count == len(warnings) and _ADVICE.issuperset(code for _, code, _ in warnings):
+            return result.rowcount
         quoted = "; ".join(f"{level} {code}: {text}" for level, code, text in warnings[:_WARNINGS_QUOTED])
         code = warnings[0][1] if warnings else None
         rows = [row for _, _, text in warnings for row in rows_in_text(text)]

@@ -7,17 +7,20 @@ the other. Only the turns; what is looked at is `ledger.check_still_latest`. SQL
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from netsuite_pipeline.warehouse.tables import TURNS
+from netsuite_pipeline.warehouse.tables import LEDGER, TURNS
 
 
-def await_turn(connection: sa.Connection, metadata: sa.MetaData, record_type: str) -> None:
-    """Waits, in a transaction of its own, for an import that is about to commit: what it wrote is seen from then on."""
-    if connection.dialect.name == "sqlite":
-        return
-    table = metadata.tables[TURNS]
+def await_turn(connection: sa.Connection, metadata: sa.MetaData, record_type: str) -> int:
+    """Waits, in a transaction of its own, for an import that is about to commit: what it wrote is seen from then on.
+
+    Returns the newest ledger's id: what imports of the type commit from then on, within their turns, has a higher one.
+    """
+    ledger, table = metadata.tables[LEDGER], metadata.tables[TURNS]
     query = sa.select(table.c.record_type).where(table.c.record_type == record_type).with_for_update(read=True)
     with connection.begin():
-        connection.execute(query)
+        if connection.dialect.name != "sqlite":
+            connection.execute(query)
+        return int(connection.execute(sa.select(sa.func.max(ledger.c.id))).scalar_one() or 0)
 
 
 def take_turn(connection: sa.Connection, metadata: sa.MetaData, record_type: str) -> None:

@@ -1,6 +1,7 @@
 """A column converted at once has the values, and the faults, that its values have one by one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -125,6 +126,14 @@ def test_plain_columns_are_not_converted_one_by_one(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("netsuite_pipeline.transform.columns.converter_for", never)
     for field in FIELDS:
         assert len(column_converter(field)([plain[field.name], None, plain[field.name]])) == 3
+
+
+def test_a_type_without_columns_may_have_rules() -> None:
+    bare = replace(DEBT, fields=(), rules=DEBT.rules[1:2])
+    transformer, batch = RowTransformer(bare), BatchRange(1, 100)
+    rows, rejections = transformer.transform_all([{"refid": "1"}, {"refid": "2"}], batch)
+    assert ([row.key for row in rows], rejections) == ([(1,), (2,)], [])
+    assert [rejection.key for rejection in transformer.transform_all([{"refid": "13"}], batch)[1]] == [(13,)]
 
 
 _SOURCES = st.fixed_dictionaries(

@@ -56,6 +56,24 @@ def test_a_change_that_another_import_commits_meanwhile_is_kept(
     assert {values[2] for values in importer.imported().values()} == {"newer"}
 
 
+def test_an_import_on_a_host_whose_clock_is_slow_is_noticed(
+    mariadb_importer: Importer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    importer = mariadb_importer
+    importer.load(batch_of(widgets([1], name="former")))
+
+    def on_the_other_host() -> None:
+        with monkeypatch.context() as its:
+            its.setattr(loader, "utc_now", lambda: utc_now() - dt.timedelta(hours=1))
+            importer.loader.load(batch_of(widgets([1], name="older")), job_id=None, run_id="other")
+
+    _meanwhile(monkeypatch, on_the_other_host, before_the_scan=False)
+
+    # By now NetSuite has the former name again, so there is nothing to write.
+    with pytest.raises(StaleRead, match="run other"):
+        importer.loader.load(_read(widgets([1], name="former"), utc_now()), job_id=None, run_id="late")
+
+
 @pytest.mark.parametrize("ids", [[3], MANY])
 def test_rows_that_another_import_adds_meanwhile_are_not_called_deleted(
     mariadb_importer: Importer, monkeypatch: pytest.MonkeyPatch, ids: list[int]

@@ -173,6 +173,20 @@ def test_a_table_that_keeps_its_history_has_every_state(mariadb_importer: Import
         assert list(states) == [1, 1, 2, 3, 3, 4]
 
 
+def test_a_full_partition_for_history_refuses_no_row(mariadb_importer: Importer) -> None:
+    importer = mariadb_importer
+    importer.run("ALTER TABLE widgets ADD SYSTEM VERSIONING")
+    importer.run(
+        "ALTER TABLE widgets PARTITION BY SYSTEM_TIME LIMIT 5 (PARTITION past HISTORY, PARTITION present CURRENT)"
+    )
+    ids = range(1, 201)
+    importer.load(batch_of(widgets(ids)))
+    for name in ("second", "third"):
+        # More warnings than the server lists.
+        assert importer.load(batch_of(widgets(ids, name=name))).updated == 200
+    assert {values[2] for values in importer.imported().values()} == {"third"}
+
+
 def test_text_is_cut_only_where_its_declaration_allows_it_and_a_record_says_so(mariadb_url: str) -> None:
     lenient = replace(WIDGET, fields=tuple(replace(field, truncate=field.name == "group") for field in WIDGET.fields))
     importer = build_importer(mariadb_url, [lenient])
@@ -211,6 +225,16 @@ def test_a_column_that_takes_null_again_or_has_another_default_gets_it(mariadb_i
         stored.append(importer.imported()[(2,)][2])
     assert stored == ["none", "n/a", None]
     assert importer.rows_of("value_repairs") == []
+
+
+def test_a_column_that_has_no_default_any_more_keeps_what_it_got(mariadb_importer: Importer) -> None:
+    importer = mariadb_importer
+    importer.run(f"ALTER TABLE widgets MODIFY name TEXT NOT NULL DEFAULT '{'y' * 60_000}'")
+    batch = batch_of([*widgets([1]), row(WIDGET, 2, order=5)])
+    importer.load(batch)
+    importer.run("ALTER TABLE widgets ALTER name DROP DEFAULT")
+    ledger = importer.load(batch)
+    assert (ledger.unchanged, ledger.rejected) == (2, 0)
 
 
 @pytest.mark.parametrize("default", ["'none'", "'it''s'", "''"])
