@@ -1,4 +1,4 @@
-"""Compares a batch with the table: which rows are new, changed, unchanged or gone, and flags the gone ones.
+"""Compares a batch with the table: which rows are new, changed, unchanged or gone; flags or removes the gone ones.
 
 A batch is a primary-key range, so one range scan gives an exact answer. Writing rows is `warehouse.upsert`'s
 business.
@@ -136,3 +136,16 @@ def flag_deleted(
         statement = table.update().where(*matching(columns, some), *target.live(record_type))
         if connection.execute(statement.values(deleted_at=now)).rowcount != len(some):
             raise ConcurrentWrite(f"Rows of {table.name} were changed by another writer while they were being deleted.")
+
+
+def remove_deleted(connection: sa.Connection, target: Target, keys: Sequence[Key], *, record_type: str) -> None:
+    """Removes the rows, and of an adopted table what imports know of them; ConcurrentWrite as `flag_deleted` raises."""
+    state = target.state
+    for some in slices(keys):
+        live = (*matching(list(state.primary_key), some), *target.live(record_type))
+        if connection.execute(state.delete().where(*live)).rowcount != len(some):
+            raise ConcurrentWrite(f"Rows of {state.name} were changed by another writer while they were being deleted.")
+        if target.adopted:
+            columns = [sa.Column(column.name, sa.BigInteger()) for column in target.keys]
+            table = sa.Table(target.table.name, sa.MetaData(), *columns)
+            connection.execute(sa.delete(table).where(*matching(columns, some)))

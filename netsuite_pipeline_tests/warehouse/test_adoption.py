@@ -252,3 +252,16 @@ def test_a_frame_has_the_columns_that_the_table_has_and_nobody_elses_rows(import
     frame = read_frame(importer.engine, THEIRS, [BatchRange(1, 1000)])
     assert list(frame.columns) == ["refid", "name", "amount", "startdate"]
     assert list(frame["refid"]) == [1, 3]
+
+
+def test_rows_that_netsuite_no_longer_has_are_removed_if_that_is_wanted(importer: Importer) -> None:
+    load_twice(importer, adopted_batch(widgets([1, 2, 3])))
+    importer.loader = BatchLoader(
+        importer.engine, importer.metadata, delete_guard_percent=50, reject_guard_percent=50, remove_deleted=True
+    )
+    assert load_twice(importer, adopted_batch(widgets([1, 3]))).deleted == 1
+    # What no import has written is nobody's business.
+    assert [refid for refid, *_ in theirs(importer)] == [1, 3, 900]
+    with importer.engine.connect() as connection:
+        kept = connection.exec_driver_sql("SELECT refid FROM widgets_import_state ORDER BY refid").all()
+    assert [refid for (refid,) in kept] == [1, 3]
