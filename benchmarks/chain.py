@@ -64,7 +64,7 @@ def import_all(
         record_type=record_type,
         ranges=tuple(ranges),
         run_id="benchmark",
-        fetch=lambda wanted: stream_batches(client, record_type, wanted, workers=client.concurrency),
+        fetch=lambda wanted: stream_batches(client, record_type, wanted.ranges, workers=client.concurrency),
     )
     limits = Limits.of(Settings())
     store = WaveStore(engine)

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import httpx
 import jwt
@@ -91,7 +91,7 @@ class TokenBasedAuth(httpx.Auth):
             realm=self.realm,
         )
         # The JSON body is no part of the signature base string (RFC 5849 section 3.4.1.3.1).
-        _, headers, _ = signer.sign(str(request.url), http_method="POST")
+        _, headers, _ = signer.sign(str(request.url), http_method=cast("Literal['GET', 'POST']", request.method))
         request.headers["Authorization"] = headers["Authorization"]
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -36,6 +36,7 @@ from netsuite_pipeline.netsuite.retry import ATTEMPTS, retrying
 from netsuite_pipeline.settings import Settings
 
 _PATH = "/services/rest/query/v1/suiteql"
+_SERVER_TIME_PATH = "/services/rest/system/v1/serverTime"
 _CONNECT_SECONDS = 15.0
 _QUERY_CHARACTERS = 200
 # How soon a waiting query notices that it is cancelled.
@@ -43,6 +44,7 @@ _CANCEL_SECONDS = 0.2
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 Sleep = Callable[[float], None]
+Answer = TypeVar("Answer")
 
 
 class OnLogin(Protocol):
@@ -155,27 +157,57 @@ class NetSuiteClient:
         TransientError after the last attempt, any other at once. QueryCancelled as soon as `cancelled` is set,
         except that a request in flight is waited for.
         """
-        attempted = f"Query NetSuite ({_shortened(sql)})"
+        page, attempts = self._asked(
+            lambda: self._http.build_request("POST", _PATH, params={"limit": PAGE_SIZE}, json={"q": sql}),
+            _page,
+            attempted=f"Query NetSuite ({_shortened(sql)})",
+            cancelled=cancelled,
+        )
+        return replace(page, attempts=attempts)
+
+    def server_time(self) -> dt.datetime:
+        """What time it is by NetSuite's clock, naive UTC; any role may ask (Oracle help article_0528010158).
+
+        Raises as `query` does.
+        """
+        moment, _ = self._asked(
+            lambda: self._http.build_request("GET", _SERVER_TIME_PATH), _moment, attempted="Ask NetSuite for the time"
+        )
+        return moment
+
+    def _asked(
+        self,
+        build: Callable[[], httpx.Request],
+        read: Callable[[bytes], Answer],
+        *,
+        attempted: str,
+        cancelled: threading.Event | None = None,
+    ) -> tuple[Answer, int]:
+        """What `read` makes of the answer, and how many attempts it took: each builds and signs its own request."""
         retry = retrying(partial(self._pause, cancelled=cancelled))
         try:
-            page = retry(self._attempt, sql, cancelled)
+            answer = retry(self._attempt, build, read, cancelled)
         except TransientError as error:
             tries = f"{retry.statistics['attempt_number']} of at most {ATTEMPTS} attempts"
             raise error.within(f"{attempted} failed after {tries}, the last answer being") from error
         except (QueryRejected, RecordTypeUnavailable, QueryCancelled) as error:
             raise error.within(attempted) from error
-        return replace(page, attempts=retry.statistics["attempt_number"])
+        return answer, retry.statistics["attempt_number"]
 
-    def _attempt(self, sql: str, cancelled: threading.Event | None) -> Page:
+    def _attempt(
+        self,
+        build: Callable[[], httpx.Request],
+        read: Callable[[bytes], Answer],
+        cancelled: threading.Event | None,
+    ) -> Answer:
         if cancelled is not None and cancelled.is_set():
             raise QueryCancelled("cancelled")
         with self._gate.admitted(), self._slots:
-            body = self._send(sql)
-        return _page(body)
+            body = self._send(build())
+        return read(body)
 
-    def _send(self, sql: str) -> bytes:
+    def _send(self, request: httpx.Request) -> bytes:
         deadline = time.monotonic() + self._timeout
-        request = self._http.build_request("POST", _PATH, params={"limit": PAGE_SIZE}, json={"q": sql})
         try:
             response = self._http.send(request, stream=True)
             try:
@@ -287,6 +319,18 @@ def _page(body: bytes) -> Page:
         total=total if isinstance(total, int) else None,
         has_more=answer.get("hasMore") is True,
     )
+
+
+def _moment(body: bytes) -> dt.datetime:
+    answer = _parsed(body)
+    text = answer.get("serverTime") if isinstance(answer, dict) else None
+    try:
+        moment = dt.datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise TimedOut("an answer without a time that names its zone", status=httpx.codes.OK)
+    return moment.astimezone(dt.UTC).replace(tzinfo=None)
 
 
 def _parsed(body: bytes) -> Any:

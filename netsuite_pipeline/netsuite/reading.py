@@ -85,7 +85,7 @@ def key_pages(client: Queries, record_type: RecordType, within: BatchRange) -> I
     after: Key | None = None
     while True:
         rows = client.query(ids_query(record_type, within, after)).items
-        keys = [key for row in rows if (key := _key_of(record_type, row))]
+        keys = [key for row in rows if (key := key_of(record_type, row))]
         if not keys:
             return
         _check_ascending(record_type, within, keys, after)
@@ -104,7 +104,7 @@ def _read_once(
     after: Key | None = None
     while True:
         page = client.query(page_query(record_type, within, after)).items
-        keys = [_key_of(record_type, row) for row in page]
+        keys = [key_of(record_type, row) for row in page]
         known = [key for key in keys if key]
         _check_ascending(record_type, within, known, after)
         # Without a key nobody can ask for what comes next; an empty page is the end in any case. A full one is it too,
@@ -127,8 +127,8 @@ def _check_ascending(record_type: RecordType, within: BatchRange, keys: Sequence
         after = key
 
 
-def _key_of(record_type: RecordType, row: RawRow) -> Key | None:
-    # A row without a whole key is rejected by the transformer; it has no part in paging.
+def key_of(record_type: RecordType, row: RawRow) -> Key | None:
+    """The key of a row; None if it is not whole: the transformer rejects the row, and it has no part in paging."""
     key = []
     for part in record_type.key:
         value = row.get(part.name)

@@ -8,13 +8,16 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import groupby
+from types import MappingProxyType
 
+from netsuite_pipeline.netsuite.changes import read_changes, read_together
 from netsuite_pipeline.netsuite.errors import AuthenticationFailed, ColumnLost, NetSuiteError, RecordTypeUnavailable
-from netsuite_pipeline.netsuite.page import Queries
+from netsuite_pipeline.netsuite.page import Queries, RawRow
 from netsuite_pipeline.netsuite.reading import COUNTED_TOGETHER, MeteredQueries, count_ranges, read_rows
-from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.batch import BatchRange, Increment
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.batch import FailedBatch, TransformedBatch
@@ -28,40 +31,73 @@ _FATAL = (AuthenticationFailed, RecordTypeUnavailable, ColumnLost)
 
 
 def stream_batches(
-    client: Queries, record_type: RecordType, ranges: Sequence[BatchRange], *, workers: int
+    client: Queries,
+    record_type: RecordType,
+    ranges: Sequence[BatchRange],
+    *,
+    workers: int,
+    increments: Mapping[BatchRange, Increment] = MappingProxyType({}),
+    watermark: dt.datetime | None = None,
 ) -> Generator[FetchedBatch, None, None]:
     """The batches of `ranges`, in their order, each complete or failed with its reason.
 
-    Up to `workers` threads read ahead of the caller; at most `workers` + 1 batches are held at any time,
-    whatever the number of ranges. Refused credentials, a missing table or a lost column fail every batch that is not
-    read yet without asking again. Closing the generator cancels what is queued and waits for the requests in flight.
+    Of those in `increments` only what these say is read, neighbours together. `watermark` is NetSuite's time before.
+    Up to `workers` threads read ahead of the caller; at most `workers` + 1 batches, or groups of increments with a few
+    pages of rows, are held at any time, whatever the number of ranges. Refused credentials, a missing table or a lost
+    column fail every batch that is not read yet without asking again. Closing the generator cancels what is queued and
+    waits for the requests in flight.
     """
-    reader = _BatchReader(client, record_type)
+    reader = _BatchReader(client, record_type, increments=increments, watermark=watermark)
     executor = ThreadPoolExecutor(max_workers=workers, thread_name_prefix=f"read {record_type.name}")
     try:
-        ahead: deque[Future[FetchedBatch]] = deque()
-        for start in range(0, len(ranges), COUNTED_TOGETHER):
-            group = ranges[start : start + COUNTED_TOGETHER]
-            # Queued before the batches that await it, so that it runs even if there is one worker only.
-            counts = executor.submit(reader.count, group)
-            for index, batch in enumerate(group):
-                ahead.append(executor.submit(reader.read, batch, counts, index))
-                if len(ahead) > workers:
-                    yield ahead.popleft().result()
+        ahead: deque[Future[list[FetchedBatch]]] = deque()
+        for future in _submitted(executor, reader, ranges, increments):
+            ahead.append(future)
+            if len(ahead) > workers:
+                yield from ahead.popleft().result()
         while ahead:
-            yield ahead.popleft().result()
+            yield from ahead.popleft().result()
     finally:
         reader.cancelled.set()
         executor.shutdown(wait=True, cancel_futures=True)
 
 
+def _submitted(
+    executor: ThreadPoolExecutor,
+    reader: "_BatchReader",
+    ranges: Sequence[BatchRange],
+    increments: Mapping[BatchRange, Increment],
+) -> Iterator[Future[list[FetchedBatch]]]:
+    for partial, some in groupby(ranges, key=increments.__contains__):
+        if partial:
+            for group in read_together(list(some), increments):
+                yield executor.submit(reader.read_changes, group)
+            continue
+        whole = list(some)
+        for start in range(0, len(whole), COUNTED_TOGETHER):
+            group = whole[start : start + COUNTED_TOGETHER]
+            # Queued before the batches that await it, so that it runs even if there is one worker only.
+            counts = executor.submit(reader.count, group)
+            for index, batch in enumerate(group):
+                yield executor.submit(reader.read, batch, counts, index)
+
+
 class _BatchReader:
     """What the threads of one stream share."""
 
-    def __init__(self, client: Queries, record_type: RecordType) -> None:
+    def __init__(
+        self,
+        client: Queries,
+        record_type: RecordType,
+        *,
+        increments: Mapping[BatchRange, Increment],
+        watermark: dt.datetime | None,
+    ) -> None:
         self.cancelled = threading.Event()
         self._client = client
         self._record_type = record_type
+        self._increments = increments
+        self._watermark = watermark
         self._transformer = RowTransformer(record_type)
         # The first error of _FATAL.
         self._fatal: NetSuiteError | None = None
@@ -76,33 +112,59 @@ class _BatchReader:
             self._fatal = error
             raise
 
-    def read(self, batch: BatchRange, counts: Future[list[int]], index: int) -> FetchedBatch:
+    def read(self, batch: BatchRange, counts: Future[list[int]], index: int) -> list[FetchedBatch]:
         """One whole batch; `counts` is awaited only once its first page is there."""
+        return self._read_apart([batch], lambda queries: [self._transformed(batch, queries, counts, index)])
+
+    def read_changes(self, group: Sequence[BatchRange]) -> list[FetchedBatch]:
+        """What changed in neighbouring batches."""
+        return self._read_apart(group, lambda queries: self._changed(group, queries))
+
+    def _read_apart(
+        self, group: Sequence[BatchRange], read: Callable[[MeteredQueries], Sequence[TransformedBatch]]
+    ) -> list[FetchedBatch]:
         if self._fatal is not None:
-            return self._failed(batch, self._fatal)
-        queries = MeteredQueries(self._client, self.cancelled)
+            return self._failed(group, self._fatal)
         try:
-            return self._transformed(batch, queries, counts, index)
+            return list(read(MeteredQueries(self._client, self.cancelled)))
         except _FATAL as error:
             self._fatal = error
-            return self._failed(batch, error)
+            return self._failed(group, error)
         except NetSuiteError as error:
-            return self._failed(batch, error)
+            return self._failed(group, error)
         except Exception as error:
-            # One batch that nobody foresaw must not take the others of its run with it.
-            _LOGGER.exception("Reading batch %s of %s", batch.key, self._record_type.name)
+            # What nobody foresaw must not take the other batches of its run with it.
+            _LOGGER.exception("Reading batch %s of %s", group[0].key, self._record_type.name)
             reason = f"unexpected {type(error).__name__}; the log of the run has the traceback"
-            return FailedBatch(
-                record_type=self._record_type, range=batch, category=FailureCategory.UNKNOWN, reason=reason
-            )
+            return [self._failed_for(batch, FailureCategory.UNKNOWN, reason) for batch in group]
 
     def _transformed(
         self, batch: BatchRange, queries: MeteredQueries, counts: Future[list[int]], index: int
     ) -> TransformedBatch:
-        read_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+        read_at = _utc_now()
         raw, expected = read_rows(
             queries, self._record_type, batch, lambda: self._counted(batch, queries, counts, index)
         )
+        return self._batch(batch, raw, expected=expected, read_at=read_at, queries=queries)
+
+    def _changed(self, group: Sequence[BatchRange], queries: MeteredQueries) -> list[TransformedBatch]:
+        read_at = _utc_now()
+        parts = read_changes(queries, self._record_type, {batch: self._increments[batch] for batch in group})
+        # They shared the requests, which count once.
+        return [
+            self._batch(batch, raw, expected=len(raw), read_at=read_at, queries=None if number else queries)
+            for number, (batch, raw) in enumerate(parts.items())
+        ]
+
+    def _batch(
+        self,
+        batch: BatchRange,
+        raw: Sequence[RawRow],
+        *,
+        expected: int,
+        read_at: dt.datetime,
+        queries: MeteredQueries | None,
+    ) -> TransformedBatch:
         started = time.monotonic()
         rows, rejections = self._transformer.transform_all(raw, batch)
         return TransformedBatch(
@@ -112,10 +174,12 @@ class _BatchReader:
             fetched=len(raw),
             rows=rows,
             read_at=read_at,
+            watermark=self._watermark,
+            increment=self._increments.get(batch),
             rejections=rejections,
-            requests=queries.requests,
-            retries=queries.retries,
-            api_seconds=queries.seconds,
+            requests=queries.requests if queries else 0,
+            retries=queries.retries if queries else 0,
+            api_seconds=queries.seconds if queries else 0.0,
             transform_seconds=time.monotonic() - started,
         )
 
@@ -131,5 +195,13 @@ class _BatchReader:
         finally:
             queries.seconds += time.monotonic() - started
 
-    def _failed(self, batch: BatchRange, error: NetSuiteError) -> FailedBatch:
-        return FailedBatch(record_type=self._record_type, range=batch, category=error.category, reason=str(error))
+    def _failed(self, group: Sequence[BatchRange], error: NetSuiteError) -> list[FetchedBatch]:
+        return [self._failed_for(batch, error.category, str(error)) for batch in group]
+
+    def _failed_for(self, batch: BatchRange, category: FailureCategory, reason: str) -> FailedBatch:
+        return FailedBatch(record_type=self._record_type, range=batch, category=category, reason=reason)
+
+
+def _utc_now() -> dt.datetime:
+    """The time of `read_at`: naive, in UTC."""
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)

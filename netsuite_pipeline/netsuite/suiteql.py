@@ -1,15 +1,19 @@
 """SuiteQL text, made from a declaration. Pure: strings only, nothing is sent.
 
-Whole numbers are the only values written into a query; everything else is the declaration's own text.
+Whole numbers and moments are the only values written into a query; everything else is the declaration's own text.
 """
 
+import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.model import Field, Kind, Lookup, RecordType
 
 # How a bare date looks depends on the user's preference, and it loses its time (observed on live accounts).
 _PATTERNS = {Kind.DATE: "YYYY-MM-DD", Kind.DATETIME: "YYYY-MM-DD HH24:MI:SS"}
+# The most values of one IN (Oracle help section_156257790831).
+MAX_IN_VALUES = 1000
 
 
 def page_query(record_type: RecordType, within: BatchRange, after: Sequence[int] | None) -> str:
@@ -60,13 +64,70 @@ def histogram_query(record_type: RecordType, *, width: int, origin: int, within:
 
     Bucket n holds the ids from `origin + n * width` on, `width` of them.
     """
+    return _histogram(record_type, "COUNT(*) AS records", width=width, origin=origin, within=within)
+
+
+def changed_since(record_type: RecordType, since: dt.datetime, *, or_ids: Sequence[int] = ()) -> RecordType:
+    """The declaration narrowed to rows modified at `since` (account-local) or later, and to those of the ids.
+
+    ValueError if the type has no date of modification.
+    """
     key = _batch_column(record_type)
-    bucket = f"FLOOR(({key} - {_number(origin)}) / {width})"
+    alternatives = [f"{_modified(record_type)} >= {_moment(since)}"]
+    for start in range(0, len(or_ids), MAX_IN_VALUES):
+        values = ", ".join(map(_number, or_ids[start : start + MAX_IN_VALUES]))
+        alternatives.append(f"{key} IN ({values})")
+    condition = alternatives[0] if len(alternatives) == 1 else f"({' OR '.join(alternatives)})"
+    return replace(record_type, source=replace(record_type.source, narrowed=condition))
+
+
+def census_query(record_type: RecordType, since: dt.datetime) -> str:
+    """One row about all records: their `lowest` and `highest` id, and how many `records` there are.
+
+    Of these `changed` were modified at `since` (account-local) or later and `unchanged` before, the others having no
+    date of modification. `strays` (only where the type has another such date) are unchanged but by that date. `s0`,
+    `s1` and so on are the sums of the summed fields over the unchanged records. What is NULL, NetSuite leaves out.
+    """
+    key = _batch_column(record_type)
+    columns = f"MIN({key}) AS lowest, MAX({key}) AS highest, {_census_columns(record_type, since)}"
+    return f"SELECT {columns} FROM {source_of(record_type)}{_where(record_type)}"
+
+
+def census_histogram_query(
+    record_type: RecordType, since: dt.datetime, *, width: int, origin: int, within: BatchRange
+) -> str:
+    """As `histogram_query`, with the counts and sums of `census_query`."""
+    return _histogram(record_type, _census_columns(record_type, since), width=width, origin=origin, within=within)
+
+
+def changed_ids_query(record_type: RecordType, since: dt.datetime, after: int | None) -> str:
+    """A page of the ids of changed records (see `changed_since`) as `id`, ascending, each once: of lines, those of
+    transactions. It begins after the id `after`.
+    """
+    key = _batch_column(record_type)
+    beyond = None if after is None else f"{key} > {_number(after)}"
+    return _ids_once(changed_since(record_type, since), beyond)
+
+
+def existing_ids_query(record_type: RecordType, ids: Sequence[int]) -> str:
+    """Those of the ids, at most as many as one IN takes, that records have, as `id`, ascending, each once."""
+    return _ids_once(record_type, f"{_batch_column(record_type)} IN ({', '.join(map(_number, ids))})")
+
+
+def deletions_query(since: dt.datetime, after: int | None) -> str:
+    """A page of the ids that records deleted at `since` (account-local) or later had, ascending, as `recordid`.
+
+    An id says nothing of the record's type, and may come several times; it is asked for beginning after `after`.
+    """
+    beyond = "" if after is None else f" AND deletedrecord.recordid > {_number(after)}"
     return (
-        f"SELECT {bucket} AS bucket, COUNT(*) AS records"
-        f" FROM {source_of(record_type)}{_where(record_type, _between(key, within))}"
-        f" GROUP BY {bucket} ORDER BY {bucket}"
+        "SELECT deletedrecord.recordid AS recordid FROM deletedrecord"
+        f" WHERE deletedrecord.deleteddate >= {_moment(since)}{beyond} ORDER BY deletedrecord.recordid"
     )
+
+
+# Alone in its answer, the value is read whatever its column is called: seen are its alias and `expr1`.
+ZONE_QUERY = "SELECT SESSIONTIMEZONE AS zone FROM DUAL"
 
 
 def join_of(lookup: Lookup) -> str:
@@ -82,6 +143,50 @@ def source_of(record_type: RecordType, columns: str = "") -> str:
     used = " ".join((columns, source.where or "", *(field.source for field in record_type.key)))
     lookups = [join_of(lookup) for lookup in source.lookups if lookup.is_used_in(used)]
     return " ".join(part for part in (source.view, source.table, source.join, *lookups) if part)
+
+
+def _histogram(record_type: RecordType, columns: str, *, width: int, origin: int, within: BatchRange) -> str:
+    key = _batch_column(record_type)
+    bucket = f"FLOOR(({key} - {_number(origin)}) / {width})"
+    return (
+        f"SELECT {bucket} AS bucket, {columns}"
+        f" FROM {source_of(record_type)}{_where(record_type, _between(key, within))}"
+        f" GROUP BY {bucket} ORDER BY {bucket}"
+    )
+
+
+def _ids_once(record_type: RecordType, condition: str | None) -> str:
+    key = _batch_column(record_type)
+    where = _where(record_type, condition)
+    return f"SELECT {key} AS id FROM {source_of(record_type)}{where} GROUP BY {key} ORDER BY {key}"
+
+
+def _census_columns(record_type: RecordType, since: dt.datetime) -> str:
+    moment, stray = _moment(since), record_type.source.stray_modified
+    unchanged = f"{_modified(record_type)} < {moment}"
+    columns = [
+        "COUNT(*) AS records",
+        f"COUNT(CASE WHEN {_modified(record_type)} >= {moment} THEN 1 END) AS changed",
+        f"COUNT(CASE WHEN {unchanged} THEN 1 END) AS unchanged",
+    ]
+    if stray is not None:
+        columns.append(f"COUNT(CASE WHEN {unchanged} AND {stray} >= {moment} THEN 1 END) AS strays")
+    columns += [
+        f"SUM(CASE WHEN {unchanged} THEN {_column(record_type, summed)} END) AS s{number}"
+        for number, summed in enumerate(record_type.summed_fields)
+    ]
+    return ", ".join(columns)
+
+
+def _modified(record_type: RecordType) -> str:
+    source = record_type.source
+    if source.modified is None:
+        raise ValueError(f"{record_type.name} has no date of modification.")
+    return source.modified if "." in source.modified else f"{source.table}.{source.modified}"
+
+
+def _moment(value: dt.datetime) -> str:
+    return f"TO_DATE('{value:%Y-%m-%d %H:%M:%S}', '{_PATTERNS[Kind.DATETIME]}')"
 
 
 def _ordered(record_type: RecordType, columns: str, within: BatchRange, after: Sequence[int] | None) -> str:
@@ -124,7 +229,7 @@ def _batch_column(record_type: RecordType) -> str:
 
 def _where(record_type: RecordType, *conditions: str | None) -> str:
     declared = record_type.source.where
-    given = [f"({declared})" if declared else None, *conditions]
+    given = [f"({declared})" if declared else None, *conditions, record_type.source.narrowed]
     text = " AND ".join(condition for condition in given if condition)
     return f" WHERE {text}" if text else ""
 

@@ -1,8 +1,9 @@
-"""A batch: a closed id range of one record type, and its partition key; the key of a row in it.
+"""A batch: a closed id range of one record type, and its partition key; the key of a row in it; a part of a batch.
 
 The one notation of a range lives here. How ranges are chosen is `waves.planner`'s business.
 """
 
+import datetime as dt
 import re
 from dataclasses import dataclass
 
@@ -46,3 +47,16 @@ class BatchRange:
 
     def __contains__(self, value: int) -> bool:
         return self.first <= value <= self.last
+
+
+@dataclass(frozen=True, kw_only=True)
+class Increment:
+    """The part of a batch that an incremental import reads: what changed at `since` (account-local) or later.
+
+    `noted` are ids of records that NetSuite is said to have deleted: they are asked for too, and what is not there any
+    more is deleted. `expected` is about how many rows there are.
+    """
+
+    since: dt.datetime
+    expected: int = 0
+    noted: frozenset[int] = frozenset()

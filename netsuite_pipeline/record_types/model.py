@@ -128,7 +128,10 @@ class Source:
     `where` and `join` are SuiteQL text with qualified columns. `join` is needed by every query, a lookup only by
     those that use its alias. `view` takes the place of `table`, which is then its alias: a sub-select in parentheses
     for a table that NetSuite does not have, or the name of another table. `modified` is the column that moves when a
-    record changes, None where the account keeps none.
+    record changes, None where the account keeps none: of lines, that of their transaction, and `stray_modified` is
+    their own, which may move without it. `summed` names columns of numbers whose sums over a range of ids tell that
+    something has changed in it which no date told. `narrowed` restricts a query to a part of the records; no
+    declaration has it.
     """
 
     table: str
@@ -137,6 +140,9 @@ class Source:
     join: str | None = None
     lookups: tuple[Lookup, ...] = ()
     modified: str | None = "lastmodifieddate"
+    stray_modified: str | None = None
+    summed: tuple[str, ...] = ()
+    narrowed: str | None = None
 
     @property
     def read_from(self) -> str:
@@ -238,6 +244,11 @@ class RecordType:
         """Every column beside the key: those of NetSuite's, then the derived ones."""
         stored = tuple(field for field in self.fields if field.stored)
         return stored + tuple(rule.field for rule in self.rules if isinstance(rule, Derived))
+
+    @property
+    def summed_fields(self) -> tuple[Field, ...]:
+        """The fields whose sums are compared, as far as the account has them."""
+        return tuple(field for field in self.fields if field.name in self.source.summed)
 
     @property
     def checks(self) -> tuple[Check, ...]:

@@ -1,10 +1,12 @@
 """What passes from the source to the warehouse: typed rows of one batch, with what is known about them."""
 
 import datetime as dt
+from collections.abc import Set
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from netsuite_pipeline.record_types.batch import BatchRange, Key
+from netsuite_pipeline.record_types.batch import BatchRange, Increment, Key
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.rejection import Rejection
@@ -25,7 +27,9 @@ class TransformedBatch:
 
     `expected` is NetSuite's own count of the range, `fetched` the rows it sent; each is in `rows` or in
     `rejections`. `requests` and `retries` are those of reading it. Seconds are wall-clock seconds spent waiting
-    for NetSuite (`api_seconds`) and converting. `read_at` is when reading began, naive UTC.
+    for NetSuite (`api_seconds`) and converting. `read_at` is when reading began, naive UTC; `watermark` is a moment
+    before, by NetSuite's clock, None if it was not asked. With an `increment` only what it says was read, and
+    `expected` counts that.
     """
 
     record_type: RecordType
@@ -34,6 +38,8 @@ class TransformedBatch:
     fetched: int
     rows: list[Row]
     read_at: dt.datetime
+    watermark: dt.datetime | None = None
+    increment: Increment | None = None
     rejections: list[Rejection] = field(default_factory=list)
     requests: int = 0
     retries: int = 0
@@ -47,6 +53,15 @@ class TransformedBatch:
         A rejected row without a key forbids it: nobody can tell which target row it is.
         """
         return all(rejection.key is not None for rejection in self.rejections)
+
+    @cached_property
+    def examined(self) -> Set[int] | None:
+        """The ids of which everything was read, None for all of the range: of lines, those of their transactions."""
+        if self.increment is None:
+            return None
+        sent = {row.key[0] for row in self.rows}
+        rejected = {rejection.key[0] for rejection in self.rejections if rejection.key is not None}
+        return sent | rejected | self.increment.noted
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -114,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {key.lower(): value for key, value in self.headers.items()}
-        reply = self.server.script.answer(Seen("POST", self.path, headers, body))
+        reply = self.server.script.answer(Seen(self.command, self.path, headers, body))
         if reply.how == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
@@ -124,6 +124,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         else:
             self._write(reply)
+
+    def do_GET(self) -> None:
+        self.do_POST()
 
     def _write(self, reply: Reply) -> None:
         self.send_response(reply.status)

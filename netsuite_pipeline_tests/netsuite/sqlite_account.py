@@ -43,6 +43,7 @@ class SqliteAccount:
         self._lock = threading.RLock()
         self._database = sqlite3.connect(":memory:", check_same_thread=False)
         self._database.create_function("TO_CHAR", 2, lambda value, _: value)
+        self._database.create_function("TO_DATE", 2, lambda value, _: value)
         self._database.create_function("FLOOR", 1, math.floor)
         self._database.execute("CREATE TABLE thing (id INTEGER PRIMARY KEY, name TEXT, lastmodifieddate TEXT)")
         self._database.execute("CREATE TABLE line (parent INTEGER, id INTEGER, kind TEXT, memo TEXT)")

@@ -30,7 +30,10 @@ TRANSACTION_LINE = RecordType(
         table="transactionline",
         join="INNER JOIN transaction ON transaction.id = transactionline.transaction",
         where=f"transaction.type IN ({_TYPES})",
-        modified="linelastmodifieddate",
+        # A line follows its transaction: a deleted one leaves no trace but this.
+        modified="transaction.lastmodifieddate",
+        stray_modified="transactionline.linelastmodifieddate",
+        summed=("quantity", "rate", "netamount", "foreignamount"),
     ),
     key=(
         integer("transaction_id", "transactionline.transaction", nullable=False),
