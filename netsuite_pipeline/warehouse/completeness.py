@@ -4,6 +4,7 @@ Reading only. Rows are counted by spans of neighbouring batches, along the prima
 span disagrees, its batches are counted one by one. How the finding is shown is the asset check's business.
 """
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,7 @@ from netsuite_pipeline.warehouse.ledger_history import Standing, standings
 from netsuite_pipeline.warehouse.live_rows import live_rows, rows_of_others
 from netsuite_pipeline.warehouse.tables import REJECTS, import_tables, target_metadata
 from netsuite_pipeline.warehouse.targets import Target, target_of
+from netsuite_pipeline.warehouse.watermarks import watermarks
 
 # A query over these takes well below a second, however long the table is.
 _SPAN_BATCHES = 100
@@ -57,7 +59,8 @@ class Completeness:
     """What was found of `batches` batches.
 
     `ledgers` are those of their last imports, `missing` the batches that were never loaded, `uncounted` those whose
-    ledgers do not tell how many rows there should be. `live` rows were counted in the others; `rejects` are open.
+    ledgers do not tell how many rows there should be. `live` rows were counted in the others; `rejects` are open. All
+    batches hold what NetSuite had at `up_to` (by its clock, UTC), None if that is not known of each.
     """
 
     batches: int
@@ -68,6 +71,7 @@ class Completeness:
     disagreements: tuple[Disagreement, ...]
     live: int
     rejects: int
+    up_to: dt.datetime | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -107,7 +111,13 @@ def _examined(connection: sa.Connection, record_type: RecordType, found: Sequenc
         disagreements=tuple(disagreements),
         live=live,
         rejects=sum(_open_rejects(connection, record_type.name, _range(span)) for span in _spans(found)),
+        up_to=_up_to(connection, record_type.name, [standing.range for standing in found]),
     )
+
+
+def _up_to(connection: sa.Connection, record_type: str, batches: Sequence[BatchRange]) -> dt.datetime | None:
+    known = watermarks(connection, import_tables(sa.MetaData()), record_type)
+    return min((known[batch] for batch in batches), default=None) if known.keys() >= set(batches) else None
 
 
 def _spans(found: Sequence[Standing]) -> Iterator[list[Standing]]:

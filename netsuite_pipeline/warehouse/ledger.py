@@ -28,7 +28,8 @@ class Ledger:
     repeated requests and the repeated transactions, `database_retries` the latter alone. `statements` were sent to the
     database up to the ledger's own; `fallback_rows` had to be sent again because their statement failed; `repaired`
     values were mended after their row was refused. `peak_memory` is the largest resident size of the process so far,
-    in bytes. Seconds are wall-clock; `read_at` (when reading began) and `committed_at` are naive UTC. What is None was
+    in bytes. With `changed_since` (account-local) only rows modified since were read, and counted by NetSuite. Seconds
+    are wall-clock; `read_at` (when reading began) and `committed_at` are naive UTC. What is None was
     not noted by the version that imported the batch.
     """
 
@@ -57,6 +58,7 @@ class Ledger:
     fallback_rows: int | None = None
     repaired: int | None = None
     peak_memory: int | None = None
+    changed_since: dt.datetime | None = None
 
     @property
     def accounted(self) -> int:
@@ -92,8 +94,10 @@ class Ledger:
     def as_metadata(self) -> dict[str, int | float | str]:
         """Counts, seconds and batch as plain values, for logs and asset metadata."""
         values = asdict(self)
-        for name in ("range", "job_id", "run_id", "read_at", "committed_at"):
+        for name in ("range", "job_id", "run_id", "read_at", "committed_at", "changed_since"):
             del values[name]
+        if self.changed_since is not None:
+            values["changed_since"] = self.changed_since.isoformat(sep=" ")
         values |= {"written": self.written, "records_per_second": self.records_per_second}
         shown = {name: round(value, 3) if isinstance(value, float) else value for name, value in values.items()}
         return {"batch": self.range.key} | {name: value for name, value in shown.items() if value is not None}

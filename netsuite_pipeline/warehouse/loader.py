@@ -25,7 +25,7 @@ from netsuite_pipeline.warehouse.guards import RejectGuard, guard_deletes
 from netsuite_pipeline.warehouse.ledger import Ledger, check_still_latest, is_stored, store_ledger
 from netsuite_pipeline.warehouse.live_rows import live_rows
 from netsuite_pipeline.warehouse.measures import StatementCount, peak_memory
-from netsuite_pipeline.warehouse.reconcile import Difference, difference
+from netsuite_pipeline.warehouse.reconcile import Difference, difference, remove_deleted
 from netsuite_pipeline.warehouse.rejects import RejectContext, store_rejects
 from netsuite_pipeline.warehouse.repairs import StoredRepair, store_repairs, stored_repairs
 from netsuite_pipeline.warehouse.repeating import ATTEMPTS, repeat_transient
@@ -33,6 +33,7 @@ from netsuite_pipeline.warehouse.tables import utc_now
 from netsuite_pipeline.warehouse.targets import target_of
 from netsuite_pipeline.warehouse.turns import await_turn, take_turn
 from netsuite_pipeline.warehouse.upsert import RefusedRow
+from netsuite_pipeline.warehouse.watermarks import store_watermark
 from netsuite_pipeline.warehouse.writers import Writer, Written, writer_of
 
 OnCommit = Callable[[sa.Connection, Ledger], None]
@@ -60,7 +61,8 @@ class BatchLoader:
 
     `metadata` holds the target tables and the import tables (`tables.target_metadata`,
     `tables.import_tables`). `delete_guard_percent` is the largest share of a batch's rows that may be flagged
-    as deleted at once, `reject_guard_percent` the largest that may be rejected for the same column. A transient
+    as deleted at once, `reject_guard_percent` the largest that may be rejected for the same column. With
+    `remove_deleted` rows that NetSuite no longer has are removed instead. A transient
     error repeats the transaction up to `attempts` times in all; `sleep` takes the seconds to wait in between.
     """
 
@@ -71,6 +73,7 @@ class BatchLoader:
         *,
         delete_guard_percent: int,
         reject_guard_percent: int,
+        remove_deleted: bool = False,
         attempts: int = ATTEMPTS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -78,6 +81,7 @@ class BatchLoader:
         self._metadata = metadata
         self._delete_guard_percent = delete_guard_percent
         self._reject_guard_percent = reject_guard_percent
+        self._remove_deleted = remove_deleted
         self._attempts = attempts
         self._sleep = sleep
         self._writers: dict[tuple[str, ...], Writer] = {}
@@ -92,6 +96,7 @@ class BatchLoader:
     ) -> Ledger:
         """Makes the rows of the batch's range equal to the batch, and returns the committed ledger.
 
+        Of an increment, those rows that it has or has asked for; the others stay as they are.
         `on_commit` runs in the same transaction right before the commit; whatever it raises rolls everything
         back and is passed on. Raises LedgerMismatch, StaleRead, DeleteGuardTripped, RejectGuardTripped or
         WarehouseError, after which nothing was written.
@@ -145,10 +150,14 @@ class BatchLoader:
             read_at=batch.read_at,
             seen=seen,
         )
+        if batch.examined is not None:
+            gone = [key for key in gone if key[0] in batch.examined]
         if gone:
             # What another import has inserted since this one read is not gone.
             latest()
-            guard_deletes(change, record_type=name, batch=batch.range, percent=self._delete_guard_percent)
+            if batch.increment is None:
+                # Of an increment each was asked for by its id, and the whole type was counted when it was planned.
+                guard_deletes(change, record_type=name, batch=batch.range, percent=self._delete_guard_percent)
         guard = self._guard(load)
         written = writer.write(
             connection,
@@ -156,12 +165,15 @@ class BatchLoader:
             imported_at=now,
             on_refused=lambda row: guard.count(field=row.field, reason=row.reason, detail=row.message),
         )
-        writer.flag_deleted(connection, gone, now=now)
+        if self._remove_deleted:
+            remove_deleted(connection, target, gone, record_type=name)
+        else:
+            writer.flag_deleted(connection, gone, now=now)
         rejections = [*load.rejections, *(_refusal(batch, row) for row in written.refused)]
         self._remember(connection, load, change, written, former=repairs, rejections=rejections, now=now)
         live = len(load.rows)
-        if rejections or not batch.may_reconcile:
-            # A row that is rejected, or not known to be gone, stays as it was.
+        if rejections or batch.increment or not batch.may_reconcile:
+            # A row that is rejected, not asked for, or not known to be gone, stays as it was.
             live = live_rows(connection, target, record_type=name, span=batch.range)
         # Only now: before, another import could commit rows of the batch between this look and our writes. From here on
         # its commit waits for ours, and `committed_at` is later than whatever it has looked at.
@@ -170,6 +182,7 @@ class BatchLoader:
         ledger = _ledger(load, change, written, rejected=len(rejections), deleted=len(gone), live=live)
         ledger.check()
         store_ledger(connection, self._metadata, ledger)
+        store_watermark(connection, self._metadata, batch)
         if load.on_commit:
             load.on_commit(connection, ledger)
         return ledger
@@ -264,6 +277,7 @@ def _ledger(
         fallback_rows=written.fallback_rows,
         repaired=len(written.repairs),
         peak_memory=peak_memory(),
+        changed_since=batch.increment.since if batch.increment else None,
     )
 
 

@@ -23,6 +23,8 @@ REJECTS = "import_rejects"
 REPAIRS = "value_repairs"
 LEDGER = "batch_ledger"
 TURNS = "commit_turns"
+WATERMARKS = "batch_watermarks"
+NOTED_DELETIONS = "noted_deletions"
 REFUSED_LOGINS = "refused_logins"
 COLUMN_PROBES = "column_probes"
 MISSING_COLUMNS = "missing_columns"
@@ -96,6 +98,7 @@ def import_tables(metadata: sa.MetaData) -> sa.MetaData:
     _repairs_table(metadata)
     _ledger_table(metadata)
     _column_tables(metadata)
+    _change_tables(metadata)
     sa.Table(TURNS, metadata, sa.Column("record_type", sa.String(64), primary_key=True), **_OPTIONS)
     sa.Table(
         REFUSED_LOGINS,
@@ -259,9 +262,33 @@ def _ledger_table(metadata: sa.MetaData) -> None:
         sa.Column("read_at", MOMENT),
         *(sa.Column(name, sa.Integer()) for name in measured),
         sa.Column("peak_memory", sa.BigInteger()),
+        # Only what changed since was read; NULL: all of the range.
+        sa.Column("changed_since", sa.DateTime().with_variant(mysql.DATETIME(), "mysql")),
         sa.Index("batch_ledger_range", "record_type", "batch_first", "batch_last"),
         sa.Index("batch_ledger_job", "job_id"),
         sa.Index("batch_ledger_committed", "record_type", "committed_at"),
+        **_OPTIONS,
+    )
+
+
+def _change_tables(metadata: sa.MetaData) -> None:
+    sa.Table(
+        WATERMARKS,
+        metadata,
+        sa.Column("record_type", sa.String(64), primary_key=True),
+        sa.Column("batch_first", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("batch_last", sa.BigInteger(), primary_key=True, autoincrement=False),
+        # By NetSuite's clock, UTC: what was modified before is in the table.
+        sa.Column("watermark", MOMENT, nullable=False),
+        **_OPTIONS,
+    )
+    sa.Table(
+        NOTED_DELETIONS,
+        metadata,
+        sa.Column("record_type", sa.String(64), primary_key=True),
+        # A record of the type with this id may be gone; of lines, that of their transaction.
+        sa.Column("refid", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("noted_at", MOMENT, nullable=False),
         **_OPTIONS,
     )
 

@@ -13,7 +13,7 @@ from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.warehouse.engine import read_connection
 from netsuite_pipeline.warehouse.errors import warehouse_error
 from netsuite_pipeline.warehouse.tables import LEDGER, REJECTS, import_tables, target_metadata
-from netsuite_pipeline.warehouse.targets import target_of
+from netsuite_pipeline.warehouse.targets import Target, target_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,18 +24,24 @@ class TypeTotals:
     rejected: int
 
 
+def live_total(connection: sa.Connection, target: Target, record_type: str) -> int:
+    """The rows of a record type that are not flagged as deleted."""
+    query = sa.select(sa.func.count()).select_from(target.rows).where(*target.live(record_type))
+    return connection.execute(query).scalar_one()
+
+
 def type_totals(engine: sa.Engine, record_type: RecordType) -> TypeTotals:
     """Counts the rows and the open rejects of a record type; WarehouseError if the database refuses."""
     target = target_of(target_metadata([record_type]), record_type)
     rejects = import_tables(sa.MetaData()).tables[REJECTS]
-    live = sa.select(sa.func.count()).select_from(target.rows).where(*target.live(record_type.name))
     rejected = sa.select(sa.func.count()).where(
         rejects.c.record_type == record_type.name, rejects.c.resolved_at.is_(None)
     )
     try:
         with read_connection(engine) as connection:
             return TypeTotals(
-                live=connection.execute(live).scalar_one(), rejected=connection.execute(rejected).scalar_one()
+                live=live_total(connection, target, record_type.name),
+                rejected=connection.execute(rejected).scalar_one(),
             )
     except DBAPIError as error:
         raise warehouse_error(error, doing=f"Counting {record_type.table}") from None

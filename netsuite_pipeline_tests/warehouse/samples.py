@@ -154,8 +154,9 @@ class Importer:
         assert second.unchanged == first.inserted + first.updated + first.unchanged
         assert self.everything(batch.record_type.table) == before
         if sent is not None and not first.rejected:
-            # The server's own counters: two inserts, of the ledger and of the turn to commit.
-            assert self.server_writes() == (sent[0] + 2, sent[1])
+            # The server's own counters: the inserts of the ledger, of the turn to commit, and of a watermark.
+            inserts = 2 if batch.watermark is None else 3
+            assert self.server_writes() == (sent[0] + inserts, sent[1])
         return first
 
     def everything(self, table: str) -> list[tuple[Any, ...]]:

@@ -11,6 +11,7 @@ from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.record_types.model import RecordType, Source, text
 from netsuite_pipeline.transform.batch import Row
 from netsuite_pipeline.warehouse.errors import DeleteGuardTripped, LedgerMismatch, RejectGuardTripped, StaleRead
+from netsuite_pipeline.warehouse.loader import BatchLoader
 from netsuite_pipeline.warehouse.tables import utc_now
 from netsuite_pipeline_tests.warehouse.samples import (
     HOSTILE,
@@ -297,3 +298,14 @@ def test_rows_that_were_read_before_another_import_committed_them_are_not_writte
     assert "new" in kept
     # Ranges that do not touch the committed one are nobody's business.
     importer.loader.load(batch_of([], first=2000, last=3000, read_at=read_at), **late)
+
+
+def test_rows_that_netsuite_no_longer_has_are_removed_if_that_is_wanted(importer: Importer) -> None:
+    importer.load(batch_of(widgets(range(1, 11))))
+    removing = BatchLoader(
+        importer.engine, importer.metadata, delete_guard_percent=50, reject_guard_percent=50, remove_deleted=True
+    )
+    importer.loader = removing
+    ledger = importer.load(batch_of(widgets(range(1, 8))))
+    assert (ledger.deleted, ledger.live_after) == (3, 7)
+    assert len(importer.everything("widgets")) == 7
