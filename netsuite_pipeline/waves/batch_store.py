@@ -5,28 +5,38 @@ the dispatcher, and lives after all, changes nothing any more.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, update
 
-from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.batch import BatchRange, Increment
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.waves.dispatch_store import DispatchStore
 from netsuite_pipeline.waves.errors import LostLease
 from netsuite_pipeline.waves.model import BatchStatus
-from netsuite_pipeline.waves.tables import fit_reason, wave_batches
+from netsuite_pipeline.waves.tables import fit_reason, import_jobs, wave_batches
 from netsuite_pipeline.waves.transactions import chunks
 
 _ROW = wave_batches.c
+_HELD = select(
+    _ROW.batch_first, _ROW.batch_last, _ROW.attempt, _ROW.changed_since, _ROW.expected_records, import_jobs.c.as_of
+).join_from(wave_batches, import_jobs, import_jobs.c.job_id == _ROW.job_id)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """The batches that a run holds now, in the order asked for, and which attempt this is (from 1)."""
+    """The batches that a run holds now, in the order asked for, and which attempt this is (from 1).
+
+    Of those in `increments` only what changed is to be read. `as_of` is NetSuite's time (naive UTC) when their import
+    was planned, None if it did not tell.
+    """
 
     attempt: int
     ranges: tuple[BatchRange, ...]
+    increments: Mapping[BatchRange, Increment]
+    as_of: dt.datetime | None
 
 
 class BatchStore(DispatchStore):
@@ -43,8 +53,8 @@ class BatchStore(DispatchStore):
         free = and_(_ROW.status == BatchStatus.DISPATCHED, or_(_ROW.run_id.is_(None), _ROW.run_id == run_id))
         mine = and_(_ROW.status == BatchStatus.PROCESSING, _ROW.run_id == run_id)
 
-        def work(connection: Connection) -> dict[BatchRange, int]:
-            held: dict[BatchRange, int] = {}
+        def work(connection: Connection) -> dict[BatchRange, Row[Any]]:
+            held: dict[BatchRange, Row[Any]] = {}
             for chunk in chunks(ranges):
                 asked = and_(_ROW.dispatch_key == dispatch_key, _ROW.batch_first.in_([one.first for one in chunk]))
                 connection.execute(
@@ -52,12 +62,21 @@ class BatchStore(DispatchStore):
                     .where(asked, or_(free, mine))
                     .values(status=BatchStatus.PROCESSING, run_id=run_id, updated_at=now)
                 )
-                won = select(_ROW.batch_first, _ROW.batch_last, _ROW.attempt).where(asked, mine)
-                held |= {BatchRange(first, last): attempt for first, last, attempt in connection.execute(won)}
+                for row in connection.execute(_HELD.where(asked, mine)):
+                    held[BatchRange(row.batch_first, row.batch_last)] = row
             return held
 
         held = self._transactions.run(work)
-        return Started(attempt=max(held.values(), default=0), ranges=tuple(batch for batch in ranges if batch in held))
+        return Started(
+            attempt=max((row.attempt for row in held.values()), default=0),
+            ranges=tuple(batch for batch in ranges if batch in held),
+            increments={
+                batch: Increment(since=row.changed_since, expected=row.expected_records)
+                for batch, row in held.items()
+                if row.changed_since is not None
+            },
+            as_of=next((row.as_of for row in held.values()), None),
+        )
 
     def complete_batch(
         self,

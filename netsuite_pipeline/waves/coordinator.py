@@ -176,7 +176,7 @@ def _dispatches(state: JobState, limits: Limits) -> Iterator[Dispatch]:
     waves = _open_waves(state, limits)
     for status in (BatchStatus.RETRYING, BatchStatus.PENDING):
         for wave in waves:
-            for batches in _runs_of(wave.batches, status=status, now=state.now, size=limits.dispatch_batches):
+            for batches in _runs_of(wave.batches, status=status, now=state.now, limits=limits):
                 if room is not None and room < len(batches):
                     # Waiting until all fit costs less than cutting them: each piece would need a run of its
                     # own.
@@ -222,20 +222,30 @@ def _lets_next_start(wave: Wave, now: dt.datetime, limits: Limits) -> bool:
 
 
 def _runs_of(
-    batches: Iterable[Batch], *, status: BatchStatus, now: dt.datetime, size: int
+    batches: Iterable[Batch], *, status: BatchStatus, now: dt.datetime, limits: Limits
 ) -> Iterator[tuple[Batch, ...]]:
-    """Groups of at most `size` due batches that can share a run."""
+    """Groups of due batches that can share a run, none larger than a run may be."""
     group: list[Batch] = []
     ordered = sorted(batches, key=lambda batch: (batch.record_type_id, batch.batch_number))
     for batch in ordered:
         if batch.status is not status or not _is_due(batch, now):
             continue
-        if group and (len(group) == size or not _continues(group[-1], batch)):
+        if group and not (_continues(group[-1], batch) and _has_room(group, batch, limits)):
             yield tuple(group)
             group = []
         group.append(batch)
     if group:
         yield tuple(group)
+
+
+def _has_room(group: Sequence[Batch], batch: Batch, limits: Limits) -> bool:
+    whole = sum(one.changed_since is None for one in (*group, batch))
+    changes = sum(one.expected_records for one in (*group, batch) if one.changed_since is not None)
+    return (
+        whole <= limits.dispatch_batches
+        and len(group) < limits.dispatch_increments
+        and (changes <= limits.dispatch_changes or batch.changed_since is None)
+    )
 
 
 def _continues(before: Batch, batch: Batch) -> bool:

@@ -43,6 +43,7 @@ _STATE_COLUMNS = (
     wave_batches.c.batch_first,
     wave_batches.c.batch_last,
     wave_batches.c.expected_records,
+    wave_batches.c.changed_since,
     wave_batches.c.is_dependency,
     wave_batches.c.status,
     wave_batches.c.attempt,

@@ -19,6 +19,7 @@ from netsuite_pipeline.waves.model import (
     UNFINISHED,
     Batch,
     BatchStatus,
+    ImportMode,
     Job,
     JobStatus,
     RecordTypePlan,
@@ -53,6 +54,7 @@ class JobStore:
         with_dependencies: bool,
         trigger: str,
         now: dt.datetime,
+        mode: ImportMode = ImportMode.FULL,
         declarations: str | None = None,
     ) -> bool:
         """Notes that an import was asked for. False if the job exists already.
@@ -66,6 +68,7 @@ class JobStore:
             "with_dependencies": with_dependencies,
             "trigger": trigger,
             "created_at": now,
+            "mode": mode,
             "declarations": declarations,
         }
         try:
@@ -110,15 +113,16 @@ class JobStore:
         waves: Sequence[Wave],
         max_retries: int,
         now: dt.datetime,
+        as_of: dt.datetime | None = None,
     ) -> bool:
         """Stores the whole plan and sets the job running. False, and nothing changes, if it was planned
         before.
 
-        UnknownJob if the job was not created.
+        `as_of` is NetSuite's time before it was asked anything. UnknownJob if the job was not created.
         """
 
         def work(connection: Connection) -> bool:
-            if not _move_job(connection, job_id, JobStatus.RUNNING, planned_at=now):
+            if not _move_job(connection, job_id, JobStatus.RUNNING, planned_at=now, as_of=as_of):
                 return False
             _insert(connection, import_job_types, [_type_values(job_id, plan) for plan in types])
             _insert(connection, wave_coordination, [_wave_values(job_id, wave, now) for wave in waves])
@@ -216,6 +220,7 @@ def _batch_values(job_id: str, wave: Wave, batch: Batch, max_retries: int, now: 
         "batch_first": batch.range.first,
         "batch_last": batch.range.last,
         "expected_records": batch.expected_records,
+        "changed_since": batch.changed_since,
         "is_dependency": batch.is_dependency,
         "status": BatchStatus.PENDING,
         "attempt": 0,

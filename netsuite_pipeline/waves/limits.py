@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.settings import Settings
 
+# A batch of which little is read costs a run some 30 ms (measured), a whole one of 1,000 wide records 100 to 300 ms.
+_INCREMENTS_FOR_A_BATCH = 10
+_CHANGES_FOR_A_BATCH = 1000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -55,5 +59,16 @@ class Limits:
 
     @property
     def dispatch_batches(self) -> int:
-        """The most batches that one run takes; never more than may be in flight, or it could never start."""
+        """The most whole batches that one run takes; never more than may be in flight, or it could never start."""
         return min(self.run_batches, self.wave_size) if self.coordination else self.run_batches
+
+    @property
+    def dispatch_increments(self) -> int:
+        """The most batches that one run takes of which only changes are read: many cost as much as a whole one."""
+        most = self.run_batches * _INCREMENTS_FOR_A_BATCH
+        return min(most, self.wave_size) if self.coordination else most
+
+    @property
+    def dispatch_changes(self) -> int:
+        """The most changed records that one run takes, unless one batch alone has more."""
+        return self.run_batches * _CHANGES_FOR_A_BATCH

@@ -28,6 +28,13 @@ class JobStatus(StrEnum):
     FAILED = "failed"
 
 
+class ImportMode(StrEnum):
+    """How much an import reads: every record, or what changed since the last one."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+
+
 class WaveStatus(StrEnum):
     """Where a wave stands. `failed`: everything is over and at least one batch was not imported."""
 
@@ -109,7 +116,8 @@ def check_job_id(job_id: str) -> str:
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """One import. `record_types` are those asked for; with dependencies, more may be planned. `declarations` is the
-    digest of the catalog that it was planned with. Times are naive UTC.
+    digest of the catalog that it was planned with. Times are naive UTC; `as_of` is NetSuite's when it was planned, None
+    if it did not tell.
     """
 
     job_id: str
@@ -118,6 +126,8 @@ class Job:
     with_dependencies: bool
     trigger: str
     created_at: dt.datetime
+    mode: ImportMode = ImportMode.FULL
+    as_of: dt.datetime | None = None
     declarations: str | None = None
     planned_at: dt.datetime | None = None
     finished_at: dt.datetime | None = None
@@ -126,7 +136,10 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordTypePlan:
-    """What planning found for one record type: NetSuite's count, or why the type is unavailable."""
+    """What planning found for one record type: NetSuite's count, or the `reason` why the type is unavailable.
+
+    In an incremental import an available type may have a `reason` why batches of it are read as a whole.
+    """
 
     record_type: str
     level: int
@@ -140,7 +153,8 @@ class Batch:
     """One batch of a job.
 
     `batch_number` is its position in the partition order of its record type: batches with consecutive numbers
-    form one partition range. `attempt` counts dispatches, 0 before the first. `finished_at` is when it
+    form one partition range. `changed_since` (account-local) is set if only what changed since is read; then
+    `expected_records` counts that. `attempt` counts dispatches, 0 before the first. `finished_at` is when it
     completed or failed for good, `not_before` when a retry is due.
     """
 
@@ -150,6 +164,7 @@ class Batch:
     range: BatchRange
     batch_number: int
     expected_records: int = 0
+    changed_since: dt.datetime | None = None
     is_dependency: bool = False
     status: BatchStatus = BatchStatus.PENDING
     attempt: int = 0

@@ -71,6 +71,9 @@ import_jobs = Table(
     # A reserved word on MySQL, hence always quoted.
     Column("trigger", String(64), nullable=False, quote=True),
     Column("created_at", _MOMENT, nullable=False),
+    # NULL in the rows of versions that knew full imports only.
+    Column("mode", String(16)),
+    Column("as_of", _MOMENT),
     Column("declarations", String(32)),
     Column("planned_at", _MOMENT),
     Column("finished_at", _MOMENT),
@@ -130,6 +133,7 @@ wave_batches = Table(
     Column("batch_first", BigInteger, nullable=False),
     Column("batch_last", BigInteger, nullable=False),
     Column("expected_records", BigInteger, nullable=False),
+    # By the account's own wall clock.
     Column("changed_since", _MOMENT),
     Column("is_dependency", Boolean, nullable=False),
     Column("integration_id", BigInteger),

@@ -89,6 +89,28 @@ def test_batches_that_are_not_neighbours_in_partition_order_do_not_share_a_run(l
     assert keys(decision) == ["job:w1:customer:0..9:a1", "job:w1:customer:20..29:a1"]
 
 
+def increments(count: int, *, changed: int = 0, start: int = 0) -> list[Batch]:
+    return [batch(n, changed_since=NOW, expected_records=changed) for n in range(start, start + count)]
+
+
+def test_ten_times_as_many_batches_of_which_little_is_read_share_a_run(limits: Limits) -> None:
+    assert sizes(decide(state(wave(1, *increments(120))), limits)) == [50, 50, 20]
+
+
+def test_a_run_takes_no_more_changed_records_than_whole_batches_would_have(limits: Limits) -> None:
+    assert sizes(decide(state(wave(1, *increments(12, changed=900))), limits)) == [5, 5, 2]
+    assert sizes(decide(state(wave(1, *increments(2, changed=90_000))), limits)) == [1, 1]
+
+
+def test_whole_batches_among_increments_count_as_ever(limits: Limits) -> None:
+    mixed = [*increments(4), *(batch(n) for n in range(4, 12))]
+    assert sizes(decide(state(wave(1, *mixed)), limits)) == [9, 3]
+
+
+def test_a_run_of_increments_larger_than_the_wave_size_is_cut_to_it(limits: Limits) -> None:
+    assert sizes(decide(state(wave(1, *increments(60))), replace(limits, wave_size=30))) == [30]
+
+
 def test_in_flight_never_exceeds_the_wave_size(limits: Limits) -> None:
     small = replace(limits, wave_size=12)
     assert sizes(decide(state(wave(1, *many({PENDING: 30}))), small)) == [5, 5]

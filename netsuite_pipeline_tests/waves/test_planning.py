@@ -10,12 +10,14 @@ import pytest
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.catalog import Catalog, CatalogError
 from netsuite_pipeline.record_types.model import RecordType, Source
+from netsuite_pipeline.waves.change_planning import Unavailable
 from netsuite_pipeline.waves.errors import JobEnded, PlanningBusy
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import JobStatus
 from netsuite_pipeline.waves.planner import RangePlan
-from netsuite_pipeline.waves.planning import JobPlan, Measured, Unavailable, discover, plan_job
+from netsuite_pipeline.waves.planning import JobPlan, discover, plan_job
 from netsuite_pipeline.waves.planning_lock import planning_lock
+from netsuite_pipeline.waves.settling import Measured
 from netsuite_pipeline.waves.store import WaveStore
 
 JOB = "job-1"

@@ -6,22 +6,27 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, update
 
-from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.batch import BatchRange, Increment
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.waves.coordinator import WaveChange, decide
 from netsuite_pipeline.waves.errors import LostLease, UnknownJob, WaveError
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import (
+    Batch,
     BatchStatus,
     Dispatch,
+    ImportMode,
     JobStatus,
     RecordTypePlan,
     TypeStatus,
+    Wave,
     WaveStatus,
+    batch_id,
 )
 from netsuite_pipeline.waves.store import WaveStore
+from netsuite_pipeline.waves.tables import import_jobs
 
 JOB = "job-1"
 SECOND = dt.timedelta(seconds=1)
@@ -209,6 +214,43 @@ def test_a_run_starts_the_batches_of_its_dispatch_and_may_do_so_again(
         started = store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now)
         assert (started.attempt, list(started.ranges)) == (1, ranges(dispatch))
     assert store.start_batches(dispatch.key, ranges(dispatch), run_id="run-2", now=now).ranges == ()
+
+
+def test_a_run_is_told_which_of_its_batches_are_increments_and_as_of_when(
+    store: WaveStore, limits: Limits, now: dt.datetime
+) -> None:
+    since, as_of = now.replace(hour=1), now.replace(hour=2, microsecond=123456)
+    batches = [
+        Batch(
+            batch_id=batch_id(JOB, -1, within),
+            record_type="customer",
+            record_type_id=-1,
+            range=within,
+            batch_number=number,
+            expected_records=7,
+            changed_since=since if number else None,
+        )
+        for number, within in enumerate((BatchRange(0, 9), BatchRange(10, 19)))
+    ]
+    store.create_job(
+        JOB, record_types=["customer"], with_dependencies=True, trigger="cli", now=now, mode=ImportMode.INCREMENTAL
+    )
+    waves = [Wave(number=1, level=0, batches=tuple(batches))]
+    assert store.save_plan(JOB, types=[], waves=waves, max_retries=3, now=now, as_of=as_of)
+    job = store.job(JOB)
+    assert (job.mode, job.as_of) == (ImportMode.INCREMENTAL, as_of)
+    dispatch = claimed(store, limits, now)
+    assert [batch.changed_since for batch in dispatch.batches] == [None, since]
+    started = store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now)
+    assert started.increments == {BatchRange(10, 19): Increment(since=since, expected=7)}
+    assert started.as_of == as_of
+
+
+def test_a_job_of_a_version_that_knew_full_imports_only_is_full(store: WaveStore, now: dt.datetime) -> None:
+    store.create_job(JOB, record_types=["customer"], with_dependencies=True, trigger="cli", now=now)
+    with store.engine.begin() as connection:
+        connection.execute(update(import_jobs).values(mode=None))
+    assert (store.job(JOB).mode, store.job(JOB).as_of) == (ImportMode.FULL, None)
 
 
 def test_a_run_does_not_start_what_was_delivered_to_another(
