@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -60,6 +61,19 @@ class Settings(BaseSettings):
         le=900,
         description="Seconds to wait for an answer; NetSuite itself cuts off at 15 minutes.",
     )
+    netsuite_time_zone: str | None = Field(
+        None,
+        description="Zone in which NetSuite shows dates, e.g. America/Los_Angeles; it is asked if this is not set.",
+    )
+    incremental_overlap: int = Field(
+        120,
+        ge=0,
+        le=10_080,
+        description="Minutes that an incremental import looks back, for changes that NetSuite committed late.",
+    )
+    nightly_cron: str = Field("0 2 * * 1-6", description="When the schedule nightly_import reads what changed.")
+    weekly_cron: str = Field("0 2 * * 0", description="When the schedule weekly_import reads everything.")
+    schedule_time_zone: str = Field("UTC", description="Zone of both schedules, e.g. Europe/Berlin.")
     warehouse_url: SecretStr = Field(
         SecretStr("sqlite:///warehouse.db"),
         validate_default=True,
@@ -75,7 +89,11 @@ class Settings(BaseSettings):
         50,
         ge=0,
         le=100,
-        description="A batch that would flag a larger share of its rows as deleted fails instead.",
+        description="A type or batch of which a larger share of the rows would be deleted is held back instead.",
+    )
+    deleted_rows: Literal["flag", "remove"] = Field(
+        "flag",
+        description="What becomes of rows whose record NetSuite deleted: deleted_at is set, or they are removed.",
     )
     reject_guard_percent: int = Field(
         50,
@@ -118,6 +136,23 @@ class Settings(BaseSettings):
     def _file_is_absolute(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_absolute():
             raise ValueError("expected an absolute path, because daemon, runs and command start in different folders")
+        return value
+
+    @field_validator("netsuite_time_zone", "schedule_time_zone")
+    @classmethod
+    def _zone_is_known(cls, value: str | None) -> str | None:
+        try:
+            ZoneInfo(value or "UTC")
+        except (KeyError, ValueError, OSError):
+            raise ValueError("expected the name of a time zone, e.g. Europe/Berlin") from None
+        return value
+
+    @field_validator("nightly_cron", "weekly_cron")
+    @classmethod
+    def _cron_has_five_fields(cls, value: str) -> str:
+        # Whether the fields are in bounds is known to Dagster, which the schedules ask.
+        if not re.fullmatch(r"\S+( +\S+){4}", value.strip()):
+            raise ValueError("expected five fields of cron: minute, hour, day, month and weekday, e.g. 0 2 * * 1-6")
         return value
 
     @field_validator("netsuite_account_id")

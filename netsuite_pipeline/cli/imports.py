@@ -17,7 +17,7 @@ from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.record_types.catalog import CatalogError
 from netsuite_pipeline.record_types.custom import load_catalog
 from netsuite_pipeline.warehouse.rejects import rejected_rows
-from netsuite_pipeline.waves.model import JobStatus, utc_now
+from netsuite_pipeline.waves.model import ImportMode, JobStatus, utc_now
 from netsuite_pipeline.waves.planning import JobPlan
 from netsuite_pipeline.waves.store import WaveStore
 
@@ -35,13 +35,17 @@ def start(
         str | None, typer.Option(help="Record types, separated by commas; all of them if not given.")
     ] = None,
     dependencies: Annotated[bool, typer.Option(help="Also import what these depend on, first.")] = True,
+    changes: Annotated[
+        bool, typer.Option("--changes", help="Read only what changed since the last import, instead of everything.")
+    ] = False,
     watching: Annotated[bool, typer.Option("--watch", help="Follow the import until it ends.")] = False,
 ) -> None:
     """Plan an import and hand it to the dispatcher. With --watch, exit code 1 means that it ended incomplete."""
     names = [name.strip() for name in (types or "").split(",") if name.strip()]
     if types is not None and not names:
         raise CatalogError(f"--types {types!r} names no record type; leave it out to import all of them.")
-    plan = plan_import(names, dependencies=dependencies, trigger="command line")
+    mode = ImportMode.INCREMENTAL if changes else ImportMode.FULL
+    plan = plan_import(names, dependencies=dependencies, trigger="command line", mode=mode)
     # NetSuite's reasons may hold brackets, which are no markup.
     results.print(planned_sentence(plan), markup=False)
     if plan.types and not any(kind.available for kind in plan.types):
@@ -60,7 +64,7 @@ def start(
         raise typer.Exit(1)
 
 
-def plan_import(names: list[str], *, dependencies: bool, trigger: str) -> JobPlan:
+def plan_import(names: list[str], *, dependencies: bool, trigger: str, mode: ImportMode = ImportMode.FULL) -> JobPlan:
     """Plans an import in this process. The id of the job is its time, readable and in order."""
     job_id = f"{utc_now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
     pipeline = PipelineResource()
@@ -74,16 +78,21 @@ def plan_import(names: list[str], *, dependencies: bool, trigger: str) -> JobPla
             names=names,
             dependencies=dependencies,
             trigger=trigger,
+            mode=mode,
             insist=True,
         )
 
 
 def planned_sentence(plan: JobPlan) -> str:
     """What was planned, for people."""
-    batches = sum(len(wave.batches) for wave in plan.waves)
-    records = sum(kind.expected_records or 0 for kind in plan.types)
-    missing = [f"{kind.record_type} is unavailable: {kind.reason}" for kind in plan.types if not kind.available]
-    size = (
-        f"{records:,} records of {len(plan.types) - len(missing)} types in {batches} batches, {len(plan.waves)} waves"
+    batches = [batch for wave in plan.waves for batch in wave.batches]
+    available = [kind for kind in plan.types if kind.available]
+    records = sum(batch.expected_records for batch in batches)
+    size = f"{records:,} records of {len(available)} types in {len(batches)} batches, {len(plan.waves)} waves"
+    return "\n".join(
+        [
+            f"Import {plan.job_id} is planned: {size}.",
+            *(f"{kind.record_type} is unavailable: {kind.reason}" for kind in plan.types if not kind.available),
+            *(f"{kind.record_type} is {kind.reason}" for kind in available if kind.reason),
+        ]
     )
-    return "\n".join([f"Import {plan.job_id} is planned: {size}.", *missing])

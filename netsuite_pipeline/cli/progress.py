@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from netsuite_pipeline.waves.model import BatchStatus, JobStatus, TypeStatus, WaveStatus, utc_now
+from netsuite_pipeline.waves.model import BatchStatus, ImportMode, JobStatus, TypeStatus, WaveStatus, utc_now
 from netsuite_pipeline.waves.progress import JobSummary, TypeSummary, WaveSummary
 
 _WAVE_MARKS = {
@@ -48,7 +48,7 @@ def _headline(summary: JobSummary) -> Text:
     job = summary.job
     done = sum(wave.completed + wave.failed for wave in summary.waves)
     text = Text.assemble(
-        "Import ",
+        "Import of changes " if job.mode is ImportMode.INCREMENTAL else "Import ",
         (job.job_id, "bold"),
         ": ",
         (job.status.value, _JOB_STYLES.get(job.status, "cyan")),
@@ -74,6 +74,8 @@ def _shortfalls(summary: JobSummary) -> Iterator[Text]:
     for kind in summary.types:
         if kind.status is TypeStatus.UNAVAILABLE:
             yield Text(f"{kind.record_type} is unavailable: {kind.reason}", "yellow")
+        elif kind.reason:
+            yield Text(f"{kind.record_type}: {kind.reason}", "dim")
     for batch in summary.failed_batches:
         tried = f"after {batch.attempts} attempts ({batch.category})"
         yield Text(f"{batch.record_type} {batch.key} failed {tried}: {batch.reason}", "red")
@@ -92,12 +94,14 @@ def missing_lines(summary: JobSummary, missing: Mapping[str, int]) -> Iterator[T
 def types_table(summary: JobSummary, rejected: Mapping[str, int]) -> Table:
     """One row per record type: NetSuite's count at planning, rows loaded and rejected by this import, batches, seconds.
 
-    `rejected` maps record types to the rejects of the import that are still open.
+    Of an incremental import the rows are those that it had to look at. `rejected` maps record types to the rejects of
+    the import that are still open.
     """
     # No frame, so that it fits a terminal of 80 columns.
     table = Table(box=None, padding=(0, 1, 0, 0))
     table.add_column("Record type", no_wrap=True)
-    for heading in ("NetSuite", "Loaded", "Rejected", "Batches", "Failed", "Retries", "Seconds"):
+    loaded = "Changed" if summary.job.mode is ImportMode.INCREMENTAL else "Loaded"
+    for heading in ("NetSuite", loaded, "Rejected", "Batches", "Failed", "Retries", "Seconds"):
         table.add_column(heading, justify="right")
     for kind in summary.types:
         if kind.status is TypeStatus.UNAVAILABLE:

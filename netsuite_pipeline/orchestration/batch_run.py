@@ -4,15 +4,16 @@ This is the core of a run with no Dagster in it. How an outcome is reported to D
 business; which batches a run gets is decided by `waves` or by the person who launched it.
 """
 
+import datetime as dt
 import logging
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from netsuite_pipeline.orchestration.lease import Lease
-from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.batch import BatchRange, Increment
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.batch import FailedBatch, TransformedBatch
@@ -31,17 +32,29 @@ _TAKEN = "the batch was given to another run meanwhile"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """The batches that are to be read. Of those in `increments` only what these say.
+
+    `as_of` is a moment before, by NetSuite's clock (naive UTC): up to then they will be imported. None: nobody asked.
+    """
+
+    ranges: Sequence[BatchRange]
+    increments: Mapping[BatchRange, Increment] = field(default_factory=dict)
+    as_of: dt.datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class BatchRun:
     """What one run is to import.
 
-    `fetch` reads the given ranges from NetSuite lazily and in order. `job_id` and `dispatch_key` name the wave
+    `fetch` reads what is wanted from NetSuite lazily and in order. `job_id` and `dispatch_key` name the wave
     dispatch that the run belongs to; a run launched by hand has neither.
     """
 
     record_type: RecordType
     ranges: tuple[BatchRange, ...]
     run_id: str
-    fetch: Callable[[Sequence[BatchRange]], Fetched]
+    fetch: Callable[[Wanted], Fetched]
     job_id: str | None = None
     dispatch_key: str | None = None
 
@@ -69,38 +82,39 @@ def import_batches(
     this generator early leaves the remaining batches as they are; the dispatcher takes them back when the run is over.
     """
     if run.dispatch_key is None:
-        yield from _load(run, run.ranges, loader=loader, lease=None, writers=writers)
+        yield from _load(run, Wanted(ranges=run.ranges), loader=loader, lease=None, writers=writers)
         return
     lease = Lease(store, dispatch_key=run.dispatch_key, run_id=run.run_id, limits=limits)
     lease.take(run.ranges)
     for batch in run.ranges:
         if batch not in lease.held:
             yield BatchOutcome(range=batch, reason=_TAKEN)
-    yield from _load(run, lease.held, loader=loader, lease=lease, writers=writers)
+    wanted = Wanted(ranges=lease.held, increments=lease.increments, as_of=lease.as_of)
+    yield from _load(run, wanted, loader=loader, lease=lease, writers=writers)
 
 
 def _load(
-    run: BatchRun, ranges: Sequence[BatchRange], *, loader: BatchLoader, lease: Lease | None, writers: int
+    run: BatchRun, wanted: Wanted, *, loader: BatchLoader, lease: Lease | None, writers: int
 ) -> Iterator[BatchOutcome]:
-    for outcome in _loaded(run, ranges, loader=loader, lease=lease, writers=writers):
+    for outcome in _loaded(run, wanted, loader=loader, lease=lease, writers=writers):
         if lease and outcome.ledger is None:
             lease.fail(outcome.range, category=outcome.category, reason=outcome.reason)
         yield outcome
 
 
 def _loaded(
-    run: BatchRun, ranges: Sequence[BatchRange], *, loader: BatchLoader, lease: Lease | None, writers: int
+    run: BatchRun, wanted: Wanted, *, loader: BatchLoader, lease: Lease | None, writers: int
 ) -> Iterator[BatchOutcome]:
-    if not ranges:
+    if not wanted.ranges:
         return
     # Closing waits for the batches that are being written: each commits, or rolls back and stays to be done.
     with (
-        closing(run.fetch(ranges)) as fetched,
+        closing(run.fetch(wanted)) as fetched,
         ThreadPoolExecutor(max_workers=writers, thread_name_prefix=f"write {run.record_type.name}") as executor,
     ):
         writing: deque[Future[BatchOutcome]] = deque()
         # Strict, because a batch that silently stays away would turn green with the others.
-        for _, batch in zip(ranges, fetched, strict=True):
+        for _, batch in zip(wanted.ranges, fetched, strict=True):
             writing.append(executor.submit(_load_one, run, batch, loader=loader, lease=lease))
             # Held back, because what waits to be written takes memory.
             if len(writing) >= writers:

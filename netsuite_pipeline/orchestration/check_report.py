@@ -37,6 +37,8 @@ def _finding(found: Completeness) -> str:
 def figures(found: Completeness, done: Performance) -> Figures:
     """The metadata of the check's event. Integers and floats are plotted by the UI over time."""
     shown: Figures = {"batches": found.batches, "live rows": found.live, "open rejects": found.rejects}
+    if found.up_to is not None:
+        shown["imported up to"] = f"{found.up_to:%Y-%m-%d %H:%M:%S} UTC, by NetSuite's clock"
     shown |= {name.replace("_", " "): getattr(done, name) for name in (*_COUNTS, *_EFFORTS)}
     shown |= {
         "records per second": round(done.records_per_second, 1),

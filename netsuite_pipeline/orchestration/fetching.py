@@ -3,29 +3,39 @@
 What becomes of the batches is `batch_run`'s business; how one is read is in `netsuite.stream`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import datetime as dt
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from netsuite_pipeline.netsuite.errors import NetSuiteError
+from sqlalchemy import Engine, MetaData
+from sqlalchemy.exc import DBAPIError
+
+from netsuite_pipeline.netsuite.client import NetSuiteClient
+from netsuite_pipeline.netsuite.errors import AuthenticationFailed, NetSuiteError
 from netsuite_pipeline.netsuite.stream import stream_batches
 from netsuite_pipeline.orchestration.account_columns import view_of_account
-from netsuite_pipeline.orchestration.batch_run import Fetched
+from netsuite_pipeline.orchestration.batch_run import Fetched, Wanted
 from netsuite_pipeline.orchestration.concurrency import share_of
 from netsuite_pipeline.orchestration.resources import PipelineResource
-from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.batch import BatchRange, Increment
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.batch import FailedBatch
 from netsuite_pipeline.warehouse.adoption import edition_of_adopted
-from netsuite_pipeline.warehouse.errors import WarehouseError
+from netsuite_pipeline.warehouse.engine import read_connection
+from netsuite_pipeline.warehouse.errors import WarehouseError, warehouse_error
 from netsuite_pipeline.warehouse.migration.changes_table import edition_of
 from netsuite_pipeline.warehouse.missing_columns import ColumnMemory, account_of
+from netsuite_pipeline.warehouse.tables import import_tables
+from netsuite_pipeline.warehouse.watermarks import noted_deletions
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccountFetch:
     """What a BatchRun fetches with. `runs` may talk to NetSuite at once; None: nobody knows, so one request at a time.
 
-    `warn` is told of columns that the account lacks.
+    `warn` is told of columns that the account lacks. `of_batches` is off for ranges that are parts of batches: they get
+    no watermarks.
     """
 
     pipeline: PipelineResource
@@ -33,9 +43,10 @@ class AccountFetch:
     runs: int | None
     run_id: str
     warn: Callable[[str], None]
+    of_batches: bool = True
 
-    def __call__(self, ranges: Sequence[BatchRange]) -> Fetched:
-        """The batches of the ranges, in their order, each complete or failed with its reason."""
+    def __call__(self, wanted: Wanted) -> Fetched:
+        """The batches that are wanted, in their order, each complete or failed with its reason."""
         settings = self.pipeline.settings()
         concurrency = share_of(settings.netsuite_concurrency, runs=self.runs)
         with self.pipeline.client(concurrency=concurrency) as client, self.pipeline.engine() as engine:
@@ -49,12 +60,48 @@ class AccountFetch:
                     else edition_of(engine, view.record_type.table)
                 )
                 record_type = replace(view.record_type, edition=edition)
+                increments = self._with_notes(engine, wanted.increments)
+                watermark = wanted.as_of or self._ask_time(client)
             except (NetSuiteError, WarehouseError) as error:
-                yield from self._failed(ranges, error)
+                yield from self._failed(wanted.ranges, error)
                 return
             if view.warning:
                 self.warn(view.warning)
-            yield from stream_batches(view.queries, record_type, ranges, workers=client.concurrency)
+            yield from stream_batches(
+                view.queries,
+                record_type,
+                wanted.ranges,
+                workers=client.concurrency,
+                increments=increments,
+                watermark=watermark,
+            )
+
+    def _ask_time(self, client: NetSuiteClient) -> dt.datetime | None:
+        if not self.of_batches:
+            return None
+        try:
+            return client.server_time()
+        except AuthenticationFailed:
+            raise
+        except NetSuiteError as error:
+            self.warn(f"The next incremental import will read these batches as a whole: {error}")
+            return None
+
+    def _with_notes(self, engine: Engine, increments: Mapping[BatchRange, Increment]) -> Mapping[BatchRange, Increment]:
+        """The increments with the ids that are said to be deleted."""
+        if not increments:
+            return increments
+        try:
+            with read_connection(engine) as connection:
+                noted = noted_deletions(connection, import_tables(MetaData()), self.record_type.name)
+        except DBAPIError as error:
+            raise warehouse_error(error, doing="Reading the noted deletions") from None
+        return {
+            batch: replace(
+                increment, noted=frozenset(noted[bisect_left(noted, batch.first) : bisect_right(noted, batch.last)])
+            )
+            for batch, increment in increments.items()
+        }
 
     def _failed(self, ranges: Sequence[BatchRange], error: NetSuiteError | WarehouseError) -> Iterator[FailedBatch]:
         for batch in ranges:

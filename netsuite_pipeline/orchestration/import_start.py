@@ -10,12 +10,15 @@ from netsuite_pipeline.netsuite.columns import required_column_missing
 from netsuite_pipeline.netsuite.errors import QueryRejected, RecordTypeUnavailable
 from netsuite_pipeline.netsuite.histogram import measure
 from netsuite_pipeline.netsuite.page import Queries
+from netsuite_pipeline.orchestration.change_finder import AccountChanges
 from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.warehouse.schema import ensure_tables
+from netsuite_pipeline.waves.change_planning import Unavailable
 from netsuite_pipeline.waves.limits import Limits
-from netsuite_pipeline.waves.model import utc_now
-from netsuite_pipeline.waves.planning import BatchRegistry, JobPlan, Measured, Unavailable, plan_job
+from netsuite_pipeline.waves.model import ImportMode, utc_now
+from netsuite_pipeline.waves.planning import JobPlan, plan_job
+from netsuite_pipeline.waves.settling import BatchRegistry, Measured
 from netsuite_pipeline.waves.store import WaveStore
 
 
@@ -50,6 +53,7 @@ def start_import(
     names: Sequence[str],
     dependencies: bool,
     trigger: str,
+    mode: ImportMode = ImportMode.FULL,
     insist: bool = False,
 ) -> JobPlan:
     """Plans an import of the named record types (none: all of them) and leaves it to the dispatcher.
@@ -69,6 +73,7 @@ def start_import(
                 record_types=chosen,
                 with_dependencies=dependencies,
                 trigger=trigger,
+                mode=mode,
                 declarations=catalog.digest,
                 now=utc_now(),
             )
@@ -80,4 +85,5 @@ def start_import(
                 store=store,
                 limits=Limits.of(settings),
                 batch_size=settings.batch_size,
+                finder=AccountChanges(client=client, engine=engine, catalog=catalog, settings=settings),
             )

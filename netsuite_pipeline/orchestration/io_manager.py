@@ -92,6 +92,7 @@ class WarehouseIOManager(dg.IOManager):
                 metadata,
                 delete_guard_percent=settings.delete_guard_percent,
                 reject_guard_percent=settings.reject_guard_percent,
+                remove_deleted=settings.deleted_rows == "remove",
             )
             # SQLite has one writer at a time.
             writers = 1 if engine.dialect.name == "sqlite" else settings.warehouse_writers
@@ -109,7 +110,9 @@ class WarehouseIOManager(dg.IOManager):
 
 def _metadata(ledger: Ledger, absent: Sequence[str]) -> dict[str, int | float | str | list[str]]:
     missing = {"missing columns": list(absent)} if absent else {}
-    return {"dagster/partition_row_count": ledger.fetched - ledger.rejected, **ledger.as_metadata(), **missing}
+    # Of what changed only a part was read, and the batch has more rows.
+    rows = ledger.fetched - ledger.rejected if ledger.changed_since is None else ledger.live_after or 0
+    return {"dagster/partition_row_count": rows, **ledger.as_metadata(), **missing}
 
 
 def _failure(run: BatchRun, failed: list[BatchOutcome]) -> dg.Failure:

@@ -4,6 +4,8 @@ Per-type jobs are needed because a job's assets must share one partitions defini
 rather materialize or backfill the asset, or launch `start_import`.
 """
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -16,6 +18,8 @@ from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.orchestration.tags import MAX_RETRIES, START_IMPORT, import_job_name
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.model import RecordType
+from netsuite_pipeline.waves.model import ImportMode
+from netsuite_pipeline.waves.planning import JobPlan
 
 START_IMPORT_OP = "plan_waves"
 # What define_asset_job returns; Dagster exports no name for it.
@@ -27,6 +31,9 @@ class StartImport(dg.Config):
 
     record_types: list[str] = Field([], description="Record types, e.g. [customer, sales_order]; empty: all of them.")
     dependencies: bool = Field(default=True, description="Also import what these depend on, first.")
+    changes_only: bool = Field(
+        default=False, description="Read only what changed since the last import, instead of everything."
+    )
     trigger: str = Field("ui", description="Who asked, for `waves status`.")
 
 
@@ -59,12 +66,24 @@ def build_start_import_job(catalog: Catalog) -> dg.JobDefinition:
                 names=config.record_types,
                 dependencies=config.dependencies,
                 trigger=config.trigger,
+                mode=ImportMode.INCREMENTAL if config.changes_only else ImportMode.FULL,
             )
         unavailable = [f"{planned.record_type}: {planned.reason}" for planned in plan.types if not planned.available]
+        whole = [
+            f"{planned.record_type}: {planned.reason}" for planned in plan.types if planned.available and planned.reason
+        ]
         batches = sum(len(wave.batches) for wave in plan.waves)
+        for observation in _observations(plan):
+            context.log_event(observation)
         context.log.info("Import %s is planned: %s batches in %s waves.", job_id, batches, len(plan.waves))
         context.add_output_metadata(
-            {"job": job_id, "waves": len(plan.waves), "batches": batches, "unavailable": unavailable}
+            {
+                "job": job_id,
+                "waves": len(plan.waves),
+                "batches": batches,
+                "unavailable": unavailable,
+                "read as a whole": whole,
+            }
         )
 
     @dg.job(
@@ -75,3 +94,17 @@ def build_start_import_job(catalog: Catalog) -> dg.JobDefinition:
         plan_waves()
 
     return start_import_job
+
+
+def _observations(plan: JobPlan) -> Iterator[dg.AssetObservation]:
+    """What was found of each type, for its asset's page: one of which nothing is read has no other event."""
+    to_read: Counter[str] = Counter(batch.record_type for wave in plan.waves for batch in wave.batches)
+    for kind in plan.types:
+        metadata: dict[str, str | int] = {"import": plan.job_id, "batches to read": to_read[kind.record_type]}
+        if kind.expected_records is not None:
+            metadata["records in NetSuite"] = kind.expected_records
+        if kind.available and plan.as_of is not None:
+            metadata["compared with NetSuite at"] = f"{plan.as_of:%Y-%m-%d %H:%M:%S} UTC"
+        if kind.reason:
+            metadata["reason"] = kind.reason
+        yield dg.AssetObservation(kind.record_type, metadata=metadata)

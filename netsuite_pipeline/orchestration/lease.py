@@ -3,11 +3,12 @@
 The rules of a lease are guarded updates in `waves.batch_store`; this is the worker's side of them.
 """
 
-from collections.abc import Callable, Sequence
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.batch import BatchRange, Increment
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.warehouse.ledger import Ledger
 from netsuite_pipeline.waves.failure_policy import retry_at
@@ -30,11 +31,17 @@ class Lease:
         self._limits = limits
         self._attempt = 1
         self.held: tuple[BatchRange, ...] = ()
+        self.increments: Mapping[BatchRange, Increment] = {}
+        self.as_of: dt.datetime | None = None
 
     def take(self, ranges: Sequence[BatchRange]) -> None:
-        """Takes those of `ranges` that are still this dispatch's; they are in `held` from then on."""
+        """Takes those of `ranges` that are still this dispatch's; they are in `held` from then on.
+
+        `increments` and `as_of` are then those of `waves.batch_store.Started`.
+        """
         started = self._store.start_batches(self._dispatch_key, ranges, run_id=self._run_id, now=utc_now())
         self.held, self._attempt = started.ranges, started.attempt
+        self.increments, self.as_of = started.increments, started.as_of
 
     def completion(self, batch: BatchRange) -> Callable[[Connection, Ledger], None]:
         """What the loader calls before it commits: the batch turns completed with its data, or neither does."""

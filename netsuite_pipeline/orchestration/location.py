@@ -12,7 +12,7 @@ from netsuite_pipeline.orchestration.assets import build_record_asset
 from netsuite_pipeline.orchestration.io_manager import WarehouseIOManager
 from netsuite_pipeline.orchestration.jobs import build_import_job, build_start_import_job
 from netsuite_pipeline.orchestration.resources import PipelineResource
-from netsuite_pipeline.orchestration.schedules import build_nightly_schedule
+from netsuite_pipeline.orchestration.schedules import build_schedules
 from netsuite_pipeline.orchestration.sensors import build_discovery_sensor, build_dispatcher_sensor
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.settings import Settings
@@ -21,7 +21,7 @@ from netsuite_pipeline.settings import Settings
 def build_definitions(catalog: Catalog, settings: Settings) -> dg.Definitions:
     """All Dagster definitions for the record types of `catalog`.
 
-    Of the settings only RUN_BATCHES is part of the definitions; everything else is read by each run.
+    Of the settings RUN_BATCHES and the times of the schedules are part of the definitions; each run reads the rest.
     """
     pipeline = PipelineResource()
     with warnings.catch_warnings():
@@ -35,7 +35,7 @@ def build_definitions(catalog: Catalog, settings: Settings) -> dg.Definitions:
         asset_checks=[build_completeness_check(record_type) for record_type in catalog],
         jobs=[*import_jobs, start_import],
         sensors=[build_dispatcher_sensor(catalog, import_jobs), build_discovery_sensor(catalog)],
-        schedules=[build_nightly_schedule(start_import)],
+        schedules=build_schedules(start_import, settings),
         # One process per run: it starts sooner, and its death is the run's.
         executor=dg.in_process_executor,
         resources={"pipeline": pipeline, "warehouse": WarehouseIOManager(catalog=catalog, pipeline=pipeline)},

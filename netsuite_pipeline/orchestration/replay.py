@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import sqlalchemy as sa
 
 from netsuite_pipeline.netsuite.reading import COUNTED_TOGETHER
-from netsuite_pipeline.orchestration.batch_run import BatchOutcome, BatchRun, Fetched, import_batches
+from netsuite_pipeline.orchestration.batch_run import BatchOutcome, BatchRun, Fetched, Wanted, import_batches
 from netsuite_pipeline.orchestration.fetching import AccountFetch
 from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
 from netsuite_pipeline.record_types.batch import BatchRange
@@ -105,6 +105,7 @@ class Replay:
                 metadata,
                 delete_guard_percent=settings.delete_guard_percent,
                 reject_guard_percent=_NO_REJECT_GUARD,
+                remove_deleted=settings.deleted_rows == "remove",
             )
             importing = _Importing(loader=loader, store=WaveStore(engine), limits=Limits.of(settings), engine=engine)
             for plan in plans:
@@ -127,7 +128,12 @@ class Replay:
         self, record_type: RecordType, ranges: Sequence[BatchRange], importing: "_Importing"
     ) -> Iterator[tuple[BatchOutcome, RangeReplayed]]:
         fetch = AccountFetch(
-            pipeline=self._pipeline, record_type=record_type, runs=None, run_id=self.run_id, warn=self._warn
+            pipeline=self._pipeline,
+            record_type=record_type,
+            runs=None,
+            run_id=self.run_id,
+            warn=self._warn,
+            of_batches=False,
         )
         chosen = replace(self._chosen, types=(record_type.name,), resolved=False)
         before = _Before(fetch=fetch, engine=importing.engine, chosen=chosen)
@@ -169,8 +175,8 @@ class _Before:
     _wanted: dict[int, str] = field(default_factory=dict)
     _sent: set[str] = field(default_factory=set)
 
-    def __call__(self, ranges: Sequence[BatchRange]) -> Fetched:
-        with closing(self.fetch(ranges)) as fetched:
+    def __call__(self, wanted: Wanted) -> Fetched:
+        with closing(self.fetch(wanted)) as fetched:
             for batch in fetched:
                 if isinstance(batch, TransformedBatch):
                     self._open = set(self._rejects(batch.range, chosen=False))

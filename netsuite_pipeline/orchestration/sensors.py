@@ -20,11 +20,12 @@ from netsuite_pipeline.orchestration.resources import PipelineResource, warehous
 from netsuite_pipeline.orchestration.wave_dispatch import WaveDispatcher
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.warehouse.schema import ensure_tables
+from netsuite_pipeline.waves.change_planning import Unavailable
 from netsuite_pipeline.waves.errors import PlanError
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import utc_now
 from netsuite_pipeline.waves.planner import RangePlan
-from netsuite_pipeline.waves.planning import Unavailable, discover
+from netsuite_pipeline.waves.planning import discover
 from netsuite_pipeline.waves.store import WaveStore
 
 # The daemon looks at its sensors every 5 s; a lower interval makes it take every chance.

@@ -77,6 +77,7 @@ def _value(evaluation: dg.AssetCheckEvaluation, name: str) -> Any:
 def _assert_figures(metadata: dict[str, Any]) -> None:
     """Numbers, which the UI plots, a rating and a table; nothing disagrees and there is too little for advice."""
     assert isinstance(metadata.pop("rating"), dg.TextMetadataValue)
+    assert "by NetSuite's clock" in metadata.pop("imported up to").value
     summary = metadata.pop("summary")
     assert isinstance(summary, dg.MarkdownMetadataValue)
     assert "| Records | " in str(summary.value)

@@ -1,12 +1,12 @@
 """A run's batches are written a few at a time, reported in order, and never pile up."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from netsuite_pipeline.orchestration.batch_run import BatchRun, import_batches
+from netsuite_pipeline.orchestration.batch_run import BatchRun, Wanted, import_batches
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.transform.batch import TransformedBatch
@@ -21,8 +21,8 @@ class Fetching:
     def __init__(self) -> None:
         self.handed_out = 0
 
-    def __call__(self, ranges: Sequence[BatchRange]) -> Iterator[TransformedBatch]:
-        for batch in ranges:
+    def __call__(self, wanted: Wanted) -> Iterator[TransformedBatch]:
+        for batch in wanted.ranges:
             self.handed_out += 1
             yield TransformedBatch(
                 record_type=CATALOG.get("customer"), range=batch, expected=0, fetched=0, rows=[], read_at=None

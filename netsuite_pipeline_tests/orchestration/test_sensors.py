@@ -1,4 +1,4 @@
-"""What the daemon evaluates: the two sensors and the nightly schedule."""
+"""What the daemon evaluates: the two sensors. The schedules are in `test_schedules`."""
 
 import datetime as dt
 from typing import Any
@@ -16,8 +16,6 @@ from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.sandbox.faults import Fault, FaultKind
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
-from netsuite_pipeline.waves.model import JobStatus
-from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline_tests.orchestration.runs import batches, plan
 
 
@@ -194,24 +192,3 @@ def test_the_nightly_schedule_is_off_until_someone_switches_it_on(definitions: d
     schedule = definitions.resolve_schedule_def("nightly_import")
     assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
     assert schedule.job_name == "start_import"
-
-
-def test_each_night_is_one_run_request_that_plans_every_type(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, store: WaveStore
-) -> None:
-    schedule = definitions.resolve_schedule_def("nightly_import")
-    night = dt.datetime(2026, 1, 31, 2, tzinfo=dt.UTC)
-    keys = []
-    for scheduled in (night, night, night + dt.timedelta(days=1)):
-        with dg.build_schedule_context(instance=instance, scheduled_execution_time=scheduled) as context:
-            (request,) = schedule.evaluate_tick(context).run_requests or []
-        keys.append(request.run_key)
-    assert keys[0] == keys[1] != keys[2]
-
-    job = definitions.resolve_job_def("start_import")
-    result = job.execute_in_process(instance=instance, run_config=request.run_config)
-
-    summary = store.job_summary(result.run_id)
-    assert summary.job.status is JobStatus.RUNNING
-    assert summary.job.trigger == "nightly_import"
-    assert {kind.record_type for kind in summary.types} == set(CATALOG.names)
