@@ -41,9 +41,7 @@ def start(
     watching: Annotated[bool, typer.Option("--watch", help="Follow the import until it ends.")] = False,
 ) -> None:
     """Plan an import and hand it to the dispatcher. With --watch, exit code 1 means that it ended incomplete."""
-    names = [name.strip() for name in (types or "").split(",") if name.strip()]
-    if types is not None and not names:
-        raise CatalogError(f"--types {types!r} names no record type; leave it out to import all of them.")
+    names = names_of(types)
     mode = ImportMode.INCREMENTAL if changes else ImportMode.FULL
     plan = plan_import(names, dependencies=dependencies, trigger="command line", mode=mode)
     # NetSuite's reasons may hold brackets, which are no markup.
@@ -62,6 +60,14 @@ def start(
             results.print(line)
     if summary.job.status is not JobStatus.COMPLETED:
         raise typer.Exit(1)
+
+
+def names_of(types: str | None) -> list[str]:
+    """The names in a list with commas; none if it is not given. CatalogError for a list without names."""
+    names = [name.strip() for name in (types or "").split(",") if name.strip()]
+    if types is not None and not names:
+        raise CatalogError(f"--types {types!r} names no record type; leave it out to import all of them.")
+    return names
 
 
 def plan_import(names: list[str], *, dependencies: bool, trigger: str, mode: ImportMode = ImportMode.FULL) -> JobPlan:

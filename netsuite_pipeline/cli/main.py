@@ -15,6 +15,7 @@ from netsuite_pipeline.cli.demo import demo
 from netsuite_pipeline.cli.dev import dev
 from netsuite_pipeline.cli.graph import graph
 from netsuite_pipeline.cli.imports import imports_app
+from netsuite_pipeline.cli.plan import plan
 from netsuite_pipeline.cli.processes import ProcessFailedError
 from netsuite_pipeline.cli.record_types import record_types_app
 from netsuite_pipeline.cli.rejects import rejects_app
@@ -42,6 +43,7 @@ app.add_typer(record_types_app, name="record-types")
 app.add_typer(rejects_app, name="rejects")
 app.add_typer(db_app, name="db")
 app.add_typer(sandbox_app, name="sandbox")
+app.command()(plan)
 app.command()(graph)
 app.command()(demo)
 app.command()(dev)

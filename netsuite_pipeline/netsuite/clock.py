@@ -8,7 +8,6 @@ import datetime as dt
 import logging
 import re
 from dataclasses import dataclass
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from netsuite_pipeline.netsuite.errors import QueryRejected, RecordTypeUnavailable
@@ -24,23 +23,14 @@ _LONGEST_STEP = dt.timedelta(hours=3)
 _LOGGER = logging.getLogger(__name__)
 
 
-class AskableClock(Queries, Protocol):
-    """Whatever runs queries and knows NetSuite's time."""
-
-    def server_time(self) -> dt.datetime:
-        """The time by NetSuite's clock, naive UTC; NetSuiteError if it does not say."""
-        ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class AccountClock:
-    """What time it was in NetSuite (naive UTC) when it was asked, and the account's zone, None if it is unknown.
+    """The account's zone, None if it is unknown, and how far to look back.
 
     `overlap` is how far before a moment changes are looked for again: a change gets its date when it begins and is seen
     when it is committed.
     """
 
-    now: dt.datetime
     zone: dt.tzinfo | None
     overlap: dt.timedelta
 
@@ -60,13 +50,8 @@ class AccountClock:
         return local.utcoffset() or dt.timedelta()
 
 
-def read_clock(client: AskableClock, *, overlap: dt.timedelta, zone: dt.tzinfo | None = None) -> AccountClock:
-    """Asks for time and zone; the latter only if it is not given. NetSuiteError if NetSuite does not tell the time."""
-    now = client.server_time()
-    return AccountClock(now=now, zone=zone or _account_zone(client), overlap=overlap)
-
-
-def _account_zone(client: Queries) -> dt.tzinfo | None:
+def account_zone(client: Queries) -> dt.tzinfo | None:
+    """The zone in which NetSuite shows dates to this user; None, with a warning, if it does not tell it."""
     try:
         rows = client.query(ZONE_QUERY).items
     except (QueryRejected, RecordTypeUnavailable) as error:

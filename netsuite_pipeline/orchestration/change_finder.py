@@ -25,7 +25,8 @@ from netsuite_pipeline.netsuite.census import (
     existing_ids,
     take_census,
 )
-from netsuite_pipeline.netsuite.clock import AccountClock, AskableClock, read_clock, zone_of
+from netsuite_pipeline.netsuite.client import NetSuiteClient
+from netsuite_pipeline.netsuite.clock import AccountClock, account_zone, zone_of
 from netsuite_pipeline.netsuite.errors import (
     AuthenticationFailed,
     IncompleteRead,
@@ -60,7 +61,7 @@ _LOGGER = logging.getLogger(__name__)
 class AccountChanges:
     """Compares one account with one warehouse. For one plan: what was asked once is remembered."""
 
-    def __init__(self, *, client: AskableClock, engine: sa.Engine, catalog: Catalog, settings: Settings) -> None:
+    def __init__(self, *, client: NetSuiteClient, engine: sa.Engine, catalog: Catalog, settings: Settings) -> None:
         self._client = client
         self._engine = engine
         self._catalog = catalog
@@ -70,27 +71,22 @@ class AccountChanges:
     @cached_property
     def as_of(self) -> dt.datetime | None:
         """NetSuite's time, asked when it is first needed; None if it does not tell."""
-        return self._clock.now if self._clock else None
-
-    @cached_property
-    def _clock(self) -> AccountClock | None:
-        zone = self._settings.netsuite_time_zone
         try:
-            return read_clock(
-                self._client,
-                overlap=dt.timedelta(minutes=self._settings.incremental_overlap),
-                zone=zone_of(zone) if zone else None,
-            )
+            return self._client.server_time()
         except AuthenticationFailed:
             raise
         except NetSuiteError as error:
             _LOGGER.warning("NetSuite does not tell the time, so nobody can say what changed since: %s", error)
             return None
 
+    @cached_property
+    def _clock(self) -> AccountClock:
+        named = self._settings.netsuite_time_zone
+        zone = zone_of(named) if named else account_zone(self._client)
+        return AccountClock(zone=zone, overlap=dt.timedelta(minutes=self._settings.incremental_overlap))
+
     def local(self, moment: dt.datetime) -> dt.datetime:
         """See `AccountClock.since`."""
-        if self._clock is None:
-            raise ValueError("NetSuite did not tell the time.")
         return self._clock.since(moment)
 
     def watermarks(self, record_type: str) -> Mapping[BatchRange, dt.datetime]:
@@ -142,14 +138,20 @@ class AccountChanges:
             found = sorted(self._live(connection, record_type, ids))
         if not found:
             return
-        gone = sorted(set(found) - existing_ids(self._client, self._catalog.get(record_type), found))
+        exist = existing_ids(self._client, self._catalog.get(record_type), found)
+        self._store_notes(record_type, [id_ for id_ in found if id_ not in exist])
+
+    def _store_notes(self, record_type: str, ids: Sequence[int]) -> None:
         with self._writing(f"Noting the deletions of {record_type}") as connection:
-            watermarks.note_deletions(connection, self._metadata, record_type=record_type, ids=gone, now=utc_now())
+            watermarks.note_deletions(connection, self._metadata, record_type=record_type, ids=ids, now=utc_now())
+
+    def _stored_notes(self, connection: sa.Connection, record_type: str) -> list[int]:
+        return watermarks.noted_deletions(connection, self._metadata, record_type)
 
     def noted(self, record_type: str) -> Sequence[int]:
         """The ids that are noted and have live rows; the other notes are settled, and forgotten."""
         with self._writing(f"Reading the noted deletions of {record_type}") as connection:
-            ids = watermarks.noted_deletions(connection, self._metadata, record_type)
+            ids = self._stored_notes(connection, record_type)
             live = self._live(connection, record_type, ids)
             gone = [id_ for id_ in ids if id_ not in live]
             watermarks.drop_notes(connection, self._metadata, record_type=record_type, ids=gone)

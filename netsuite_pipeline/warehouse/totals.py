@@ -57,3 +57,23 @@ def written_rows(engine: sa.Engine, job_id: str) -> Mapping[str, int]:
     )
     with read_connection(engine) as connection:
         return {name: int(rows) for name, rows in connection.execute(query)}
+
+
+def seconds_per_record(engine: sa.Engine, record_type: str) -> float | None:
+    """What a record of the type has cost lately, in seconds of reading, converting and writing; None if none was read.
+
+    Of the last 200 batches that were read as a whole.
+    """
+    ledger = import_tables(sa.MetaData()).tables[LEDGER].c
+    seconds = ledger.api_seconds + ledger.transform_seconds + ledger.database_seconds
+    latest = (
+        sa.select(seconds.label("seconds"), ledger.fetched)
+        .where(ledger.record_type == record_type, ledger.fetched > 0, ledger.changed_since.is_(None))
+        .order_by(ledger.id.desc())
+        .limit(200)
+        .subquery()
+    )
+    query = sa.select(sa.func.sum(latest.c.seconds), sa.func.sum(latest.c.fetched))
+    with read_connection(engine) as connection:
+        total, records = connection.execute(query).one()
+    return float(total) / int(records) if records else None

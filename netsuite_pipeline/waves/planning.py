@@ -5,7 +5,7 @@ How the batches of a type are settled is in `settling`. Which ranges and waves f
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from netsuite_pipeline.record_types.catalog import Catalog
@@ -16,8 +16,6 @@ from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import (
     OPEN_JOBS,
     Batch,
-    ImportMode,
-    Job,
     JobStatus,
     RecordTypePlan,
     Wave,
@@ -26,7 +24,7 @@ from netsuite_pipeline.waves.model import (
 )
 from netsuite_pipeline.waves.planner import RangePlan, plan_waves
 from netsuite_pipeline.waves.planning_lock import planning_lock
-from netsuite_pipeline.waves.settling import BatchRegistry, BatchSource, Settled, Settler
+from netsuite_pipeline.waves.settling import BatchRegistry, BatchSource, Settled, Settler, settle_all
 from netsuite_pipeline.waves.store import WaveStore
 
 # A planner asks NetSuite a handful of questions per record type; another one may have to wait that long.
@@ -79,11 +77,12 @@ def plan_job(
             settler = Settler(source=source, registry=registry, store=store, batch_size=batch_size)
             types: list[RecordTypePlan] = []
             by_level: dict[int, list[Batch]] = {}
-            for record_type, answer in _settled(job, record_types, settler, finder):
-                level = catalog.level(record_type.name)
-                types.append(_type_plan(record_type.name, level, answer))
+            names = [record_type.name for record_type in record_types]
+            for name, answer in settle_all(names, settler, finder, mode=job.mode):
+                record_type, level = catalog.get(name), catalog.level(name)
+                types.append(_type_plan(name, level, answer))
                 if isinstance(answer, Settled):
-                    is_dependency = record_type.name not in job.record_types
+                    is_dependency = name not in job.record_types
                     by_level.setdefault(level, []).extend(
                         _batches(job_id, record_type, answer, is_dependency=is_dependency)
                     )
@@ -125,19 +124,6 @@ def discover(
     with planning_lock(store.engine, timeout=lock_timeout):
         settler = Settler(source=source, registry=registry, store=store, batch_size=batch_size)
         return settler.discover(record_type)
-
-
-def _settled(
-    job: Job, record_types: Sequence[RecordType], settler: Settler, finder: ChangeFinder | None
-) -> Iterator[tuple[RecordType, Settled | Unavailable]]:
-    incremental = job.mode is ImportMode.INCREMENTAL
-    if incremental and finder:
-        settler.prepare([record_type.name for record_type in record_types], finder)
-    for record_type in record_types:
-        if incremental and finder:
-            yield record_type, settler.settle_changes(record_type.name, finder)
-        else:
-            yield record_type, settler.settle(record_type.name, finder)
 
 
 def _type_plan(record_type: str, level: int, answer: Settled | Unavailable) -> RecordTypePlan:

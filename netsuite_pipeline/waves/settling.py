@@ -4,7 +4,7 @@ Where counts come from and where batches are registered is behind two protocols,
 Dagster is known here. Which ranges follow from the counts is decided in `planner`, what changed in `change_planning`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -20,8 +20,8 @@ from netsuite_pipeline.waves.change_planning import (
 )
 from netsuite_pipeline.waves.errors import PlanError
 from netsuite_pipeline.waves.increments import Portion
+from netsuite_pipeline.waves.model import ImportMode
 from netsuite_pipeline.waves.planner import Bucket, RangePlan, plan_ranges, tail_origin, with_exact_tail
-from netsuite_pipeline.waves.store import WaveStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,13 @@ class BatchRegistry(Protocol):
         """Removes and adds batches, the added ones at the end. Repeatable."""
 
 
+class InFlight(Protocol):
+    """Whoever knows which batches are being imported."""
+
+    def in_flight_ranges(self, record_type: str) -> set[BatchRange]:
+        """The batches that an import under way has not finished."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settled:
     """What is to be read of a record type of which NetSuite has so many `records`; `plan` says what batches it has.
@@ -68,7 +75,7 @@ class Settled:
 class Settler:
     """Settles one record type after the other."""
 
-    def __init__(self, *, source: BatchSource, registry: BatchRegistry, store: WaveStore, batch_size: int) -> None:
+    def __init__(self, *, source: BatchSource, registry: BatchRegistry, store: InFlight, batch_size: int) -> None:
         self._source = source
         self._registry = registry
         self._store = store
@@ -179,6 +186,17 @@ class Settler:
         if isinstance(tail, Unavailable):
             return tail
         return Measured(records=answer.records, buckets=with_exact_tail(answer.buckets, tail.buckets, origin=origin))
+
+
+def settle_all(
+    record_types: Sequence[str], settler: Settler, finder: ChangeFinder | None, *, mode: ImportMode
+) -> Iterator[tuple[str, Settled | Unavailable]]:
+    """Settles the types in their order. Without a `finder` all is read, whatever the mode, and nothing held back."""
+    incremental = finder if mode is ImportMode.INCREMENTAL else None
+    if incremental:
+        settler.prepare(record_types, incremental)
+    for name in record_types:
+        yield name, settler.settle_changes(name, incremental) if incremental else settler.settle(name, finder)
 
 
 def _kept(existing: Sequence[BatchRange]) -> RangePlan:

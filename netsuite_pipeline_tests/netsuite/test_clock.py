@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netsuite_pipeline.netsuite.clock import AccountClock, read_clock, zone_of
+from netsuite_pipeline.netsuite.clock import AccountClock, account_zone, zone_of
 from netsuite_pipeline.netsuite.errors import TimedOut
 from netsuite_pipeline_tests.netsuite.scripted_server import Reply, fault, rows
 
@@ -22,15 +22,12 @@ def answer(body: object) -> Reply:
     return Reply(body=json.dumps(body).encode())
 
 
-TIME = answer({"serverTime": "2026-11-26T16:21:00.000Z"})
-
-
 def utc(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text)
 
 
 def clock(zone: dt.tzinfo | None, *, overlap: int = 0) -> AccountClock:
-    return AccountClock(now=utc("2026-11-26 00:00:00"), zone=zone, overlap=dt.timedelta(minutes=overlap))
+    return AccountClock(zone=zone, overlap=dt.timedelta(minutes=overlap))
 
 
 def test_a_moment_is_told_in_the_zone_of_the_account() -> None:
@@ -80,24 +77,26 @@ def test_what_is_no_zone_is_none(name: str) -> None:
 
 
 @pytest.mark.parametrize("column", ["zone", "expr1"])
-def test_time_and_zone_are_asked_whatever_the_column_is_called(serve: Callable[..., Any], column: str) -> None:
-    _, client = serve(TIME, rows({column: "America/Los_Angeles"}))
-    found = read_clock(client, overlap=dt.timedelta())
-    assert (found.now, found.zone) == (utc("2026-11-26 16:21:00"), LOS_ANGELES)
+def test_the_zone_is_read_whatever_its_column_is_called(serve: Callable[..., Any], column: str) -> None:
+    _, client = serve(rows({column: "America/Los_Angeles"}))
+    assert account_zone(client) == LOS_ANGELES
 
 
-def test_a_zone_that_is_given_is_not_asked_for(serve: Callable[..., Any]) -> None:
-    server, client = serve(TIME)
-    assert read_clock(client, overlap=dt.timedelta(), zone=LOS_ANGELES).zone is LOS_ANGELES
-    assert [request.target for request in server.seen] == ["/services/rest/system/v1/serverTime"]
-
-
+@pytest.mark.parametrize("reply", [fault(400, "INVALID_PARAMETER"), rows({"zone": "Pacific"}), rows()])
 def test_a_zone_that_netsuite_does_not_tell_is_unknown(
-    serve: Callable[..., Any], caplog: pytest.LogCaptureFixture
+    serve: Callable[..., Any], caplog: pytest.LogCaptureFixture, reply: Reply
 ) -> None:
-    _, client = serve(TIME, fault(400, "INVALID_PARAMETER"))
-    assert read_clock(client, overlap=dt.timedelta()).zone is None
+    _, client = serve(reply)
+    assert account_zone(client) is None
     assert "NETSUITE_TIME_ZONE" in caplog.text
+
+
+def test_the_time_is_netsuites_in_utc(serve: Callable[..., Any]) -> None:
+    server, client = serve(answer({"serverTime": "2026-11-26T08:21:00.250-08:00"}))
+    assert client.server_time() == utc("2026-11-26 16:21:00.250")
+    assert [(request.method, request.target) for request in server.seen] == [
+        ("GET", "/services/rest/system/v1/serverTime")
+    ]
 
 
 @pytest.mark.parametrize(
