@@ -24,7 +24,7 @@ from netsuite_pipeline.warehouse.errors import (
     code_of,
     warehouse_error,
 )
-from netsuite_pipeline.warehouse.migration.shapes import shape_of
+from netsuite_pipeline.warehouse.migration.shapes import Shapes
 from netsuite_pipeline.warehouse.migration.storage import other_storage_engine, storage_statement, view_names
 from netsuite_pipeline.warehouse.tables import ADOPTED
 
@@ -81,6 +81,7 @@ def _verify(engine: sa.Engine, metadata: sa.MetaData) -> None:
     with read_connection(engine) as connection:
         inspector = sa.inspect(connection)
         views = view_names(inspector)
+        shapes = Shapes(engine.dialect)
         for table in metadata.sorted_tables:
             # Before its columns, for which MySQL asks for a privilege more if it is a view.
             if table.name in views:
@@ -105,7 +106,7 @@ def _verify(engine: sa.Engine, metadata: sa.MetaData) -> None:
                 raise SchemaError(_explained(engine, table, missing))
             _verify_key(engine, table, key)
             for column in table.columns:
-                _verify_type(engine, column, present[column.name.lower()])
+                _verify_type(engine, shapes, column, present[column.name.lower()])
 
 
 def _verify_storage(engine: sa.Engine, inspector: Inspector, table: sa.Table) -> None:
@@ -127,8 +128,8 @@ def _verify_key(engine: sa.Engine, table: sa.Table, found: list[str]) -> None:
         )
 
 
-def _verify_type(engine: sa.Engine, column: sa.Column[Any], found: TypeEngine[Any]) -> None:
-    if not shape_of(found, engine.dialect).keeps(shape_of(column.type, engine.dialect)):
+def _verify_type(engine: sa.Engine, shapes: Shapes, column: sa.Column[Any], found: TypeEngine[Any]) -> None:
+    if not shapes.of(found).keeps(shapes.of(column.type)):
         wanted = column.type.compile(dialect=engine.dialect)
         raise SchemaError(
             f"Column {column.name} of table {column.table.name} of {shown(engine.url)} is {found}, which can change"

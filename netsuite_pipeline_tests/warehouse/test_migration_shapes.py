@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.types import TypeEngine
 
-from netsuite_pipeline.warehouse.migration.shapes import Fit, shape_of
+from netsuite_pipeline.warehouse.migration.shapes import Fit, Shapes, shape_of
 from netsuite_pipeline.warehouse.tables import HASH, LONG_TEXT, MOMENT, ExactDecimal
 
 SERVER, FILE = mysql.dialect(), sqlite.dialect()
@@ -84,3 +84,19 @@ def test_json_is_long_text_on_mariadb() -> None:
     dialect = mysql.dialect()
     dialect.is_mariadb = True
     assert shape_of(mysql.LONGTEXT(), dialect).fit(shape_of(sa.JSON(), dialect)) is Fit.SAME
+
+
+@pytest.mark.parametrize("dialect", [SERVER, FILE], ids=["server", "file"])
+def test_the_shapes_of_many_types_are_those_of_each(dialect: sa.Dialect) -> None:
+    # What differs in one argument alone, or in none, and what cannot be hashed.
+    made = [
+        *(mysql.VARCHAR(length, collation=collation) for length in (10, 20, 10) for collation in (None, "utf8mb4_bin")),
+        *(mysql.INTEGER(unsigned=unsigned) for unsigned in (False, True, False)),
+        *(mysql.DATETIME(fsp=digits) for digits in (None, 3, 6, 3)),
+        *(ExactDecimal(24, scale) for scale in (8, 10, 8)),
+        *(sa.DECIMAL(24, scale) for scale in (8, 10, 8)),
+        *(sa.Enum("a", "b"), mysql.ENUM("a", "b"), mysql.SET("a"), sa.JSON(), sa.Uuid()),
+        *(HASH, MOMENT, LONG_TEXT, sa.Text(), sa.Boolean(), sa.Date(), HASH),
+    ]
+    shapes = Shapes(dialect)
+    assert [shapes.of(found) for found in made] == [shape_of(found, dialect) for found in made]
