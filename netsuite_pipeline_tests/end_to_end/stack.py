@@ -28,8 +28,11 @@ BIN = Path(sys.executable).parent
 _STOP_SECONDS = 15.0
 _DAEMON = """
 import dagster._daemon.controller as controller
+import dagster._daemon.sensor as sensor
 from dagster._daemon.cli import create_dagster_daemon_cli
-controller.DEFAULT_DAEMON_INTERVAL_SECONDS = 5
+controller.DEFAULT_DAEMON_INTERVAL_SECONDS = 2
+controller.THREAD_CHECK_INTERVAL = 1
+sensor.MIN_INTERVAL_LOOP_TIME = 1
 create_dagster_daemon_cli()(obj={})
 """
 
@@ -82,7 +85,10 @@ class Stack:
         )
 
     def start_daemon(self) -> None:
-        """The daemon as `dagster-daemon run -w workspace.yaml` starts it, looking at backfills every 5 s, not 30."""
+        """The daemon as `dagster-daemon run -w workspace.yaml` starts it, but it looks at what is due more often.
+
+        At backfills every 2 s and not 30, at sensors every second and not every 5: a sensor is due when it says so.
+        """
         self.start("daemon", [sys.executable, "-c", _DAEMON, "run", "-w", str(PROJECT / "workspace.yaml")])
 
     def kill(self, name: str) -> None:
