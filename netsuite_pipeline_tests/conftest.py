@@ -1,4 +1,7 @@
-"""Fixtures that several packages use: a private MariaDB server, and warehouses on SQLite and on MariaDB."""
+"""Fixtures that several packages use: a private MariaDB server, and warehouses on SQLite and on MariaDB.
+
+And the order of all tests: the ones that mostly wait come first, so that others work meanwhile.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -12,6 +15,31 @@ from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.warehouse.tables import import_tables, target_metadata
 from netsuite_pipeline_tests.mariadb_server import MariaDBServer
+
+# The longest of the end-to-end tests; at the end of everything one of them would be waited for alone.
+_LONGEST = (
+    "test_demo",
+    "test_an_import_of_everything",
+    "test_backfill",
+    "test_dead_runs",
+    "test_survival",
+    "test_custom_types",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """End-to-end tests first, the longest first.
+
+    pytest-xdist gives each worker an equal share of what is collected, in its order, and who has finished takes from
+    the end of another's share. So the first worker starts with the end-to-end tests, and does little else.
+    """
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    if "end_to_end/" not in item.nodeid:
+        return len(_LONGEST) + 1
+    return next((rank for rank, name in enumerate(_LONGEST) if name in item.nodeid), len(_LONGEST))
 
 
 @pytest.fixture(scope="session")
