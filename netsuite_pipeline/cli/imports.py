@@ -12,6 +12,7 @@ from netsuite_pipeline.cli.type_state import missing_counts
 from netsuite_pipeline.cli.watching import watch
 from netsuite_pipeline.orchestration.heartbeat import heartbeats
 from netsuite_pipeline.orchestration.import_start import start_import
+from netsuite_pipeline.orchestration.observations import observations
 from netsuite_pipeline.orchestration.partitions import PartitionRegistry
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.record_types.catalog import CatalogError
@@ -76,7 +77,7 @@ def plan_import(names: list[str], *, dependencies: bool, trigger: str, mode: Imp
     pipeline = PipelineResource()
     catalog = load_catalog(pipeline.settings())
     with dagster_instance() as instance, heartbeats(job_id, pipeline.engine):
-        return start_import(
+        plan = start_import(
             pipeline=pipeline,
             catalog=catalog,
             registry=PartitionRegistry(instance),
@@ -87,6 +88,9 @@ def plan_import(names: list[str], *, dependencies: bool, trigger: str, mode: Imp
             mode=mode,
             insist=True,
         )
+        for observation in observations(plan):
+            instance.report_runless_asset_event(observation)
+        return plan
 
 
 def planned_sentence(plan: JobPlan) -> str:

@@ -19,19 +19,20 @@ _OFFSET = re.compile(r"([+-])(\d{1,2}):(\d{2})")
 _FURTHEST_BEHIND = dt.timedelta(hours=12)
 # No clock was ever put back by more at once, but for whole days.
 _LONGEST_STEP = dt.timedelta(hours=3)
+_SUMMER_TIME = dt.timedelta(hours=1)
 
 _LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccountClock:
-    """The account's zone, None if it is unknown, and how far to look back.
+    """The zones that may be the account's, of which the one that is furthest behind counts, and how far to look back.
 
-    `overlap` is how far before a moment changes are looked for again: a change gets its date when it begins and is seen
-    when it is committed.
+    Without any the zone is unknown. `overlap` is how far before a moment changes are looked for again: a change gets
+    its date when it begins and is seen when it is committed.
     """
 
-    zone: dt.tzinfo | None
+    zones: tuple[dt.tzinfo, ...]
     overlap: dt.timedelta
 
     def since(self, watermark: dt.datetime) -> dt.datetime:
@@ -39,15 +40,20 @@ class AccountClock:
         can have.
         """
         moment = watermark - self.overlap
-        if self.zone is None:
-            return moment - _FURTHEST_BEHIND
-        # Soon after this moment the clocks may be put back, and later changes get earlier local times.
-        put_back = self._offset(moment) - self._offset(moment + _LONGEST_STEP)
-        return moment + self._offset(moment) - max(put_back, dt.timedelta())
+        return min((_earliest(moment, zone) for zone in self.zones), default=moment - _FURTHEST_BEHIND)
 
-    def _offset(self, moment: dt.datetime) -> dt.timedelta:
-        local = moment.replace(tzinfo=dt.UTC).astimezone(self.zone)
-        return local.utcoffset() or dt.timedelta()
+
+def _earliest(moment: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
+    if isinstance(zone, dt.timezone):
+        # It is today's, and clocks may have been put forward since.
+        return moment + _offset(moment, zone) - _SUMMER_TIME
+    # Soon after this moment the clocks may be put back, and later changes get earlier local times.
+    put_back = _offset(moment, zone) - _offset(moment + _LONGEST_STEP, zone)
+    return moment + _offset(moment, zone) - max(put_back, dt.timedelta())
+
+
+def _offset(moment: dt.datetime, zone: dt.tzinfo) -> dt.timedelta:
+    return moment.replace(tzinfo=dt.UTC).astimezone(zone).utcoffset() or dt.timedelta()
 
 
 def account_zone(client: Queries) -> dt.tzinfo | None:

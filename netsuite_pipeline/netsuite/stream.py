@@ -17,7 +17,7 @@ from netsuite_pipeline.netsuite.changes import read_changes, read_together
 from netsuite_pipeline.netsuite.errors import AuthenticationFailed, ColumnLost, NetSuiteError, RecordTypeUnavailable
 from netsuite_pipeline.netsuite.page import Queries, RawRow
 from netsuite_pipeline.netsuite.reading import COUNTED_TOGETHER, MeteredQueries, count_ranges, read_rows
-from netsuite_pipeline.record_types.batch import BatchRange, Increment
+from netsuite_pipeline.record_types.batch import BatchRange, Increment, Watermark
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.batch import FailedBatch, TransformedBatch
@@ -37,11 +37,12 @@ def stream_batches(
     *,
     workers: int,
     increments: Mapping[BatchRange, Increment] = MappingProxyType({}),
-    watermark: dt.datetime | None = None,
+    watermark: Watermark | None = None,
 ) -> Generator[FetchedBatch, None, None]:
     """The batches of `ranges`, in their order, each complete or failed with its reason.
 
-    Of those in `increments` only what these say is read, neighbours together. `watermark` is NetSuite's time before.
+    Of those in `increments` only what these say is read, neighbours together. `watermark` says up to when
+    they are current.
     Up to `workers` threads read ahead of the caller; at most `workers` + 1 batches, or groups of increments with a few
     pages of rows, are held at any time, whatever the number of ranges. Refused credentials, a missing table or a lost
     column fail every batch that is not read yet without asking again. Closing the generator cancels what is queued and
@@ -91,7 +92,7 @@ class _BatchReader:
         record_type: RecordType,
         *,
         increments: Mapping[BatchRange, Increment],
-        watermark: dt.datetime | None,
+        watermark: Watermark | None,
     ) -> None:
         self.cancelled = threading.Event()
         self._client = client

@@ -86,7 +86,8 @@ def census_query(record_type: RecordType, since: dt.datetime) -> str:
 
     Of these `changed` were modified at `since` (account-local) or later and `unchanged` before, the others having no
     date of modification. `strays` (only where the type has another such date) are unchanged but by that date. `s0`,
-    `s1` and so on are the sums of the summed fields over the unchanged records. What is NULL, NetSuite leaves out.
+    `s1` and so on are the sums of the summed fields over the unchanged records, without their signs: by double entry,
+    signed amounts of a transaction add up to nothing. What is NULL, NetSuite leaves out.
     """
     key = _batch_column(record_type)
     columns = f"MIN({key}) AS lowest, MAX({key}) AS highest, {_census_columns(record_type, since)}"
@@ -140,7 +141,8 @@ def source_of(record_type: RecordType, columns: str = "") -> str:
     out, so that nobody waits for them.
     """
     source = record_type.source
-    used = " ".join((columns, source.where or "", *(field.source for field in record_type.key)))
+    texts = (source.where, source.narrowed, source.modified, source.stray_modified)
+    used = " ".join((columns, *(text for text in texts if text), *(field.source for field in record_type.key)))
     lookups = [join_of(lookup) for lookup in source.lookups if lookup.is_used_in(used)]
     return " ".join(part for part in (source.view, source.table, source.join, *lookups) if part)
 
@@ -172,7 +174,7 @@ def _census_columns(record_type: RecordType, since: dt.datetime) -> str:
     if stray is not None:
         columns.append(f"COUNT(CASE WHEN {unchanged} AND {stray} >= {moment} THEN 1 END) AS strays")
     columns += [
-        f"SUM(CASE WHEN {unchanged} THEN {_column(record_type, summed)} END) AS s{number}"
+        f"SUM(CASE WHEN {unchanged} THEN ABS({_column(record_type, summed)}) END) AS s{number}"
         for number, summed in enumerate(record_type.summed_fields)
     ]
     return ", ".join(columns)

@@ -6,6 +6,7 @@ What follows from the answers is decided in `waves.increments`; how they are ask
 
 import datetime as dt
 import logging
+import uuid
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,19 +30,23 @@ from netsuite_pipeline.netsuite.client import NetSuiteClient
 from netsuite_pipeline.netsuite.clock import AccountClock, account_zone, zone_of
 from netsuite_pipeline.netsuite.errors import (
     AuthenticationFailed,
-    IncompleteRead,
     NetSuiteError,
     QueryRejected,
     RecordTypeUnavailable,
+    RequiredColumnMissing,
+    TransientError,
 )
+from netsuite_pipeline.orchestration.account_columns import view_of_account
 from netsuite_pipeline.orchestration.resources import warehouse_metadata
-from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.batch import BatchRange, Watermark
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.warehouse import watermarks
+from netsuite_pipeline.warehouse.adoption import edition_for
 from netsuite_pipeline.warehouse.engine import snapshot_connection
 from netsuite_pipeline.warehouse.errors import warehouse_error
+from netsuite_pipeline.warehouse.missing_columns import ColumnMemory, account_of
 from netsuite_pipeline.warehouse.table_census import (
     TableCensus,
     TableCount,
@@ -53,7 +58,13 @@ from netsuite_pipeline.warehouse.tables import utc_now
 from netsuite_pipeline.warehouse.targets import Target, target_of
 from netsuite_pipeline.warehouse.totals import live_total
 from netsuite_pipeline.waves.change_planning import Comparison, Unavailable, Undatable
+from netsuite_pipeline.waves.errors import NotAnswered
 from netsuite_pipeline.waves.increments import Count, mass_deletion
+
+# Between two hosts of NetSuite's.
+_CLOCK_TOLERANCE = dt.timedelta(minutes=2)
+# More are read as a whole if they are most of the type: asking for the ids of each would cost as much.
+_MANY_CHANGES = 10_000
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -67,6 +78,10 @@ class AccountChanges:
         self._catalog = catalog
         self._settings = settings
         self._metadata = warehouse_metadata(catalog)
+        self._claimant = f"plan-{uuid.uuid4().hex[:12]}"
+        self._digests: dict[str, str] = {}
+        # The last type of which NetSuite did not answer, until it answers again.
+        self._unanswered: str | None = None
 
     @cached_property
     def as_of(self) -> dt.datetime | None:
@@ -81,18 +96,55 @@ class AccountChanges:
 
     @cached_property
     def _clock(self) -> AccountClock:
+        # Both, since a wrong one would lose changes in silence.
         named = self._settings.netsuite_time_zone
-        zone = zone_of(named) if named else account_zone(self._client)
-        return AccountClock(zone=zone, overlap=dt.timedelta(minutes=self._settings.incremental_overlap))
+        zones = (zone_of(named) if named else None, account_zone(self._client))
+        return AccountClock(
+            zones=tuple(zone for zone in zones if zone),
+            overlap=dt.timedelta(minutes=self._settings.incremental_overlap),
+        )
 
     def local(self, moment: dt.datetime) -> dt.datetime:
         """See `AccountClock.since`."""
         return self._clock.since(moment)
 
+    def _imported_as(self, record_type: str) -> str:
+        """The digest that a run would store with a watermark now; asks which columns there are, if nobody knows."""
+        known = self._digests.get(record_type)
+        if known is None:
+            declared = self._catalog.get(record_type)
+            with self._asking(record_type):
+                reduced = self._of_account(declared)
+            whole = replace(reduced, edition=edition_for(self._engine, declared))
+            known = self._digests[record_type] = whole.digest(account_of(self._settings))
+        return known
+
+    def _of_account(self, declared: RecordType) -> RecordType:
+        memory = ColumnMemory(self._engine, account=account_of(self._settings), record_type=declared)
+        view = view_of_account(declared, memory=memory, queries=self._client, claimant=self._claimant)
+        return view.record_type
+
     def watermarks(self, record_type: str) -> Mapping[BatchRange, dt.datetime]:
-        """Up to when each range is imported."""
+        """Up to when each range is imported.
+
+        One that is imported otherwise than it would be now is not, nor one that is ahead of NetSuite's clock, which was
+        wrong then or is now.
+        """
         with self._reading(f"Reading the watermarks of {record_type}") as connection:
-            return watermarks.watermarks(connection, self._metadata, record_type)
+            known = watermarks.watermarks(connection, self._metadata, record_type)
+        if not known or self.as_of is None:
+            return {}
+        try:
+            imported_as = self._imported_as(record_type)
+        except (QueryRejected, RecordTypeUnavailable, RequiredColumnMissing):
+            # Counting all of it will say why.
+            return {}
+        latest = self.as_of + _CLOCK_TOLERANCE
+        return {
+            batch: mark.moment
+            for batch, mark in known.items()
+            if mark.imported_as == imported_as and mark.moment <= latest
+        }
 
     def rows(self, record_type: str) -> int:
         """The live rows of the table."""
@@ -111,15 +163,21 @@ class AccountChanges:
         asked = self._catalog.get(record_type)
         if asked.source.modified is None:
             return Undatable(reason="it has no date of modification")
+        local_since = self.local(since)
         try:
-            asked, census = take_census(self._client, asked, since)
+            with self._asking(record_type):
+                asked, census = take_census(self._client, asked, local_since)
         except QueryRejected as error:
             return Undatable(reason=f"NetSuite does not say what changed: {error.said}")
         except RecordTypeUnavailable as error:
             return Unavailable(reason=str(error))
+        if census.changed > max(_MANY_CHANGES, census.records // 2):
+            return Undatable(reason=f"{census.changed:,} of {census.records:,} records changed")
         with self._reading(f"Counting the rows of {record_type}") as connection:
             counted = table_census(connection, self._metadata, self._target(record_type), asked)
-        return _Compared(finder=self, record_type=asked, since=since, census=census, table=counted)
+        return _Compared(
+            finder=self, record_type=asked, since=since, local_since=local_since, census=census, table=counted
+        )
 
     def note_deletions(self, record_types: Collection[str], since: dt.datetime) -> None:
         """Notes the rows of deleted ids. An id says nothing of its record's type: every type is asked that has it.
@@ -127,11 +185,19 @@ class AccountChanges:
         Where the role may not see deletions, or they are too many, the counts of the census find them.
         """
         try:
-            ids = deleted_ids(self._client, since)
-            for name in record_types:
-                self._note(name, ids)
-        except (QueryRejected, RecordTypeUnavailable, IncompleteRead) as error:
+            ids = deleted_ids(self._client, self.local(since))
+        except AuthenticationFailed:
+            raise
+        except NetSuiteError as error:
             _LOGGER.warning("Deletions are found by counting only: %s", error)
+            return
+        for name in record_types:
+            try:
+                self._note(name, ids)
+            except AuthenticationFailed:
+                raise
+            except NetSuiteError as error:
+                _LOGGER.warning("Deletions of %s are found by counting only: %s", name, error)
 
     def _note(self, record_type: str, ids: Sequence[int]) -> None:
         with self._reading(f"Looking for deleted records of {record_type}") as connection:
@@ -160,29 +226,28 @@ class AccountChanges:
     def _live(self, connection: sa.Connection, record_type: str, ids: Sequence[int]) -> Mapping[int, TableCount]:
         return count_by_id(connection, self._target(record_type), self._catalog.get(record_type), ids)
 
-    def advance(self, record_type: str, *, kept: Collection[BatchRange], since: dt.datetime) -> None:
-        """See `watermarks.advance`."""
+    def advance(self, record_type: str, *, batches: Sequence[BatchRange], unchanged: Sequence[BatchRange]) -> None:
+        """See `watermarks.advance` and `watermarks.retain`."""
         if self.as_of is None:
             return
+        watermark = Watermark(moment=self.as_of, imported_as=self._imported_as(record_type))
         with self._writing(f"Moving the watermarks of {record_type}") as connection:
             watermarks.advance(
-                connection,
-                self._metadata,
-                record_type=record_type,
-                watermark=self.as_of,
-                kept=kept,
-                since=since,
+                connection, self._metadata, record_type=record_type, unchanged=unchanged, watermark=watermark
             )
+            watermarks.retain(connection, self._metadata, record_type=record_type, batches=batches)
 
     def source_buckets(
         self, record_type: RecordType, since: dt.datetime, *, span: BatchRange, width: int
     ) -> list[Census]:
         """NetSuite's census by buckets."""
-        return list(census_by_bucket(self._client, record_type, since, span=span, width=width))
+        with self._asking(record_type.name):
+            return list(census_by_bucket(self._client, record_type, since, span=span, width=width))
 
     def changed_ids(self, record_type: RecordType, since: dt.datetime) -> list[int]:
         """The ids that changed since, ascending."""
-        return changed_ids(self._client, record_type, since)
+        with self._asking(record_type.name):
+            return changed_ids(self._client, record_type, since)
 
     def table_buckets(self, record_type: RecordType, *, span: BatchRange, width: int) -> Mapping[int, TableCount]:
         """The table's rows by buckets."""
@@ -201,6 +266,21 @@ class AccountChanges:
 
     def _target(self, record_type: str) -> Target:
         return target_of(self._metadata, self._catalog.get(record_type))
+
+    @contextmanager
+    def _asking(self, record_type: str) -> Iterator[None]:
+        """Around questions about one type, which may be too hard for NetSuite: the others are asked all the same.
+
+        Two types in a row without an answer are an outage, and no type's fault.
+        """
+        try:
+            yield
+        except TransientError as error:
+            if self._unanswered not in {None, record_type}:
+                raise
+            self._unanswered = record_type
+            raise NotAnswered(str(error)) from error
+        self._unanswered = None
 
     @contextmanager
     def _reading(self, doing: str) -> Iterator[sa.Connection]:
@@ -226,6 +306,7 @@ class _Compared:
     finder: AccountChanges
     record_type: RecordType
     since: dt.datetime
+    local_since: dt.datetime
     census: Census
     table: TableCensus
 
@@ -253,7 +334,7 @@ class _Compared:
         span = BatchRange(min(bounds), max(bounds))
         width = bucket_width(span, batch_size=self.finder.batch_size)
         try:
-            source = self.finder.source_buckets(self.record_type, self.since, span=span, width=width)
+            source = self.finder.source_buckets(self.record_type, self.local_since, span=span, width=width)
         except QueryRejected as error:
             _LOGGER.warning("NetSuite does not count %s by ranges of ids: %s", self.record_type.name, error)
             width = span.last - span.first + 1
@@ -262,7 +343,7 @@ class _Compared:
 
     @cached_property
     def _changed(self) -> Sequence[int]:
-        return self.finder.changed_ids(self.record_type, self.since) if self.census.changed else ()
+        return self.finder.changed_ids(self.record_type, self.local_since) if self.census.changed else ()
 
     def _unloaded(self) -> Mapping[int, int]:
         changed = set(self._changed)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from netsuite_pipeline.netsuite.changes import read_together
+from netsuite_pipeline.netsuite.columns import probe_columns
 from netsuite_pipeline.netsuite.page import PAGE_SIZE
 from netsuite_pipeline.netsuite.reading import COUNTED_TOGETHER
 from netsuite_pipeline.orchestration.change_finder import AccountChanges
@@ -21,7 +22,9 @@ from netsuite_pipeline.orchestration.import_start import NetSuiteSource
 from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.catalog import Catalog
+from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.warehouse.migration.upgrade import check
+from netsuite_pipeline.warehouse.missing_columns import ColumnMemory, account_of
 from netsuite_pipeline.warehouse.tables import LEDGER, import_tables
 from netsuite_pipeline.warehouse.totals import seconds_per_record
 from netsuite_pipeline.waves.change_planning import Unavailable
@@ -151,8 +154,15 @@ class UnwrittenChanges(AccountChanges):
             live = self._live(connection, record_type, self._stored_notes(connection, record_type))
         return sorted({*live, *self._unwritten.get(record_type, ())})
 
-    def advance(self, record_type: str, *, kept: Collection[BatchRange], since: dt.datetime) -> None:
+    def advance(self, record_type: str, *, batches: Sequence[BatchRange], unchanged: Sequence[BatchRange]) -> None:
         """Nothing is moved."""
+
+    def _of_account(self, declared: RecordType) -> RecordType:
+        memory = ColumnMemory(self._engine, account=account_of(self._settings), record_type=declared)
+        probe = memory.recall()
+        if probe is None:
+            return declared.without(absence.field.name for absence in probe_columns(self._client, declared))
+        return declared.without(missing.column for missing in probe.missing)
 
     def _store_notes(self, record_type: str, ids: Sequence[int]) -> None:
         self._unwritten[record_type] = list(ids)

@@ -18,13 +18,12 @@ from netsuite_pipeline.orchestration.account_columns import view_of_account
 from netsuite_pipeline.orchestration.batch_run import Fetched, Wanted
 from netsuite_pipeline.orchestration.concurrency import share_of
 from netsuite_pipeline.orchestration.resources import PipelineResource
-from netsuite_pipeline.record_types.batch import BatchRange, Increment
+from netsuite_pipeline.record_types.batch import BatchRange, Increment, Watermark
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.batch import FailedBatch
-from netsuite_pipeline.warehouse.adoption import edition_of_adopted
+from netsuite_pipeline.warehouse.adoption import edition_for
 from netsuite_pipeline.warehouse.engine import read_connection
 from netsuite_pipeline.warehouse.errors import WarehouseError, warehouse_error
-from netsuite_pipeline.warehouse.migration.changes_table import edition_of
 from netsuite_pipeline.warehouse.missing_columns import ColumnMemory, account_of
 from netsuite_pipeline.warehouse.tables import import_tables
 from netsuite_pipeline.warehouse.watermarks import noted_deletions
@@ -53,15 +52,11 @@ class AccountFetch:
             memory = ColumnMemory(engine, account=account_of(settings), record_type=self.record_type)
             try:
                 view = view_of_account(self.record_type, memory=memory, queries=client, claimant=self.run_id)
-                adopted = view.record_type.adopted
-                edition = (
-                    edition_of_adopted(engine, self.record_type)
-                    if adopted
-                    else edition_of(engine, view.record_type.table)
-                )
-                record_type = replace(view.record_type, edition=edition)
+                record_type = replace(view.record_type, edition=edition_for(engine, self.record_type))
                 increments = self._with_notes(engine, wanted.increments)
-                watermark = wanted.as_of or self._ask_time(client)
+                moment = wanted.as_of or self._ask_time(client)
+                imported_as = record_type.digest(account_of(settings))
+                watermark = Watermark(moment=moment, imported_as=imported_as) if moment else None
             except (NetSuiteError, WarehouseError) as error:
                 yield from self._failed(wanted.ranges, error)
                 return

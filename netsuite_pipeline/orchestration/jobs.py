@@ -4,8 +4,6 @@ Per-type jobs are needed because a job's assets must share one partitions defini
 rather materialize or backfill the asset, or launch `start_import`.
 """
 
-from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -13,13 +11,13 @@ from pydantic import Field
 
 from netsuite_pipeline.orchestration.faults import expected_as_failures
 from netsuite_pipeline.orchestration.import_start import start_import
+from netsuite_pipeline.orchestration.observations import observations
 from netsuite_pipeline.orchestration.partitions import PartitionRegistry
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.orchestration.tags import MAX_RETRIES, START_IMPORT, import_job_name
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.waves.model import ImportMode
-from netsuite_pipeline.waves.planning import JobPlan
 
 START_IMPORT_OP = "plan_waves"
 # What define_asset_job returns; Dagster exports no name for it.
@@ -73,7 +71,7 @@ def build_start_import_job(catalog: Catalog) -> dg.JobDefinition:
             f"{planned.record_type}: {planned.reason}" for planned in plan.types if planned.available and planned.reason
         ]
         batches = sum(len(wave.batches) for wave in plan.waves)
-        for observation in _observations(plan):
+        for observation in observations(plan):
             context.log_event(observation)
         context.log.info("Import %s is planned: %s batches in %s waves.", job_id, batches, len(plan.waves))
         context.add_output_metadata(
@@ -94,17 +92,3 @@ def build_start_import_job(catalog: Catalog) -> dg.JobDefinition:
         plan_waves()
 
     return start_import_job
-
-
-def _observations(plan: JobPlan) -> Iterator[dg.AssetObservation]:
-    """What was found of each type, for its asset's page: one of which nothing is read has no other event."""
-    to_read: Counter[str] = Counter(batch.record_type for wave in plan.waves for batch in wave.batches)
-    for kind in plan.types:
-        metadata: dict[str, str | int] = {"import": plan.job_id, "batches to read": to_read[kind.record_type]}
-        if kind.expected_records is not None:
-            metadata["records in NetSuite"] = kind.expected_records
-        if kind.available and plan.as_of is not None:
-            metadata["compared with NetSuite at"] = f"{plan.as_of:%Y-%m-%d %H:%M:%S} UTC"
-        if kind.reason:
-            metadata["reason"] = kind.reason
-        yield dg.AssetObservation(kind.record_type, metadata=metadata)

@@ -60,3 +60,15 @@ class Increment:
     since: dt.datetime
     expected: int = 0
     noted: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watermark:
+    """Up to when a batch is imported: `moment` is by NetSuite's clock, naive UTC.
+
+    `imported_as` is the digest of account and declaration (`RecordType.digest`): read or typed otherwise, rows are not
+    what they would be now.
+    """
+
+    moment: dt.datetime
+    imported_as: str

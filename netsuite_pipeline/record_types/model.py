@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Any
 
 _COLUMN = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?", re.ASCII)
@@ -254,6 +255,20 @@ class RecordType:
     def checks(self) -> tuple[Check, ...]:
         """The rules that reject rows."""
         return tuple(rule for rule in self.rules if isinstance(rule, Check))
+
+    @property
+    def declared(self) -> tuple[Any, ...]:
+        """All that the type is, for comparing declarations; a rule's code is known by what it says."""
+        rules = [
+            (rule.of, rule.says) if isinstance(rule, Derived) else (rule.reason, rule.field) for rule in self.rules
+        ]
+        fields = (self.source_fields, self.value_fields)
+        return (self.name, self.id, self.table, self.adopted, self.source, self.depends_on, *fields, rules)
+
+    def digest(self, account: str) -> str:
+        """32 characters that differ when rows of the `account` would be read or typed otherwise than they were."""
+        known = (account, self.declared, self.absent, self.edition)
+        return blake2b(repr(known).encode(), digest_size=16).hexdigest()
 
     @property
     def label(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from netsuite_pipeline.record_types.batch import BatchRange, Increment, Key
+from netsuite_pipeline.record_types.batch import BatchRange, Increment, Key, Watermark
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.transform.rejection import Rejection
@@ -27,9 +27,9 @@ class TransformedBatch:
 
     `expected` is NetSuite's own count of the range, `fetched` the rows it sent; each is in `rows` or in
     `rejections`. `requests` and `retries` are those of reading it. Seconds are wall-clock seconds spent waiting
-    for NetSuite (`api_seconds`) and converting. `read_at` is when reading began, naive UTC; `watermark` is a moment
-    before, by NetSuite's clock, None if it was not asked. With an `increment` only what it says was read, and
-    `expected` counts that.
+    for NetSuite (`api_seconds`) and converting. `read_at` is when reading began, naive UTC; `watermark` says up to
+    when they are current, None if NetSuite was not asked for the time. With an `increment` only what it says was read,
+    and `expected` counts that.
     """
 
     record_type: RecordType
@@ -38,7 +38,7 @@ class TransformedBatch:
     fetched: int
     rows: list[Row]
     read_at: dt.datetime
-    watermark: dt.datetime | None = None
+    watermark: Watermark | None = None
     increment: Increment | None = None
     rejections: list[Rejection] = field(default_factory=list)
     requests: int = 0

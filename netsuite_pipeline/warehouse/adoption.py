@@ -15,6 +15,7 @@ from sqlalchemy.engine.interfaces import ReflectedColumn
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.warehouse.engine import read_connection, shown
 from netsuite_pipeline.warehouse.errors import SchemaError
+from netsuite_pipeline.warehouse.migration.changes_table import edition_of
 from netsuite_pipeline.warehouse.migration.shapes import shape_of
 from netsuite_pipeline.warehouse.tables import target_metadata
 
@@ -74,7 +75,12 @@ def adoption_of(inspector: Inspector, table: sa.Table) -> Adoption:
     )
 
 
-def edition_of_adopted(engine: sa.Engine, record_type: RecordType) -> int:
+def edition_for(engine: sa.Engine, record_type: RecordType) -> int:
+    """The `RecordType.edition` of the table as it is now. WarehouseError."""
+    return _edition_of_adopted(engine, record_type) if record_type.adopted else edition_of(engine, record_type.table)
+
+
+def _edition_of_adopted(engine: sa.Engine, record_type: RecordType) -> int:
     """A number for the columns that the table has: with one more, equal values are another row."""
     lacking = ",".join(lacking_columns(engine, record_type))
     return int.from_bytes(blake2b(lacking.encode(), digest_size=4).digest())

@@ -117,7 +117,7 @@ def _examined(connection: sa.Connection, record_type: RecordType, found: Sequenc
 
 def _up_to(connection: sa.Connection, record_type: str, batches: Sequence[BatchRange]) -> dt.datetime | None:
     known = watermarks(connection, import_tables(sa.MetaData()), record_type)
-    return min((known[batch] for batch in batches), default=None) if known.keys() >= set(batches) else None
+    return min((known[batch].moment for batch in batches), default=None) if known.keys() >= set(batches) else None
 
 
 def _spans(found: Sequence[Standing]) -> Iterator[list[Standing]]:

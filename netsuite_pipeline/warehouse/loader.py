@@ -200,7 +200,14 @@ class BatchLoader:
     ) -> None:
         """What was not stored, and what was stored otherwise than it was sent."""
         name, span = load.batch.record_type.name, load.batch.range
-        context = RejectContext(record_type=name, range=span, job_id=load.job_id, run_id=load.run_id, now=now)
+        context = RejectContext(
+            record_type=name,
+            range=span,
+            job_id=load.job_id,
+            run_id=load.run_id,
+            now=now,
+            examined=load.batch.examined,
+        )
         store_rejects(connection, self._metadata, rejections, context)
         store_repairs(
             connection,

@@ -6,7 +6,7 @@ and forgetting them, is `quarantine`'s business.
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -28,17 +28,22 @@ _VALUE_SHOWN = (1000, 100, 10)
 _DETAIL_CHARACTERS = 4000
 _FIELD_CHARACTERS = 255
 _INT32 = range(-(2**31), 2**31)
+# What stands for the key of a row that has none begins with it.
+_DIGEST = "sha256:"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RejectContext:
-    """Where and when rows were rejected. `now` is naive UTC."""
+    """Where and when rows were rejected. `now` is naive UTC; `examined` are the ids of which everything was read, None
+    for all of the range.
+    """
 
     record_type: str
     range: BatchRange
     job_id: str | None
     run_id: str | None
     now: dt.datetime
+    examined: Set[int] | None = None
 
 
 def store_rejects(
@@ -47,7 +52,8 @@ def store_rejects(
     """Makes the open rejects of a batch exactly the given ones, in the caller's transaction.
 
     A row that was rejected before keeps its first_seen and counts one more attempt, and it stays with the import that
-    rejected it when what rejects it again belongs to none; a reject of the range that did not come again is resolved.
+    rejected it when what rejects it again belongs to none; a reject of the range that did not come again is resolved,
+    if its row was examined.
     """
     rows = {row["row_key"]: row for row in (_reject_row(rejection, context) for rejection in rejections)}
     table = metadata.tables[REJECTS]
@@ -75,13 +81,21 @@ def _resolve_others(connection: sa.Connection, table: sa.Table, came: set[str], 
         table.c.resolved_at.is_(None),
         table.c.key_first.between(context.range.first, context.range.last),
     )
-    resolved = sorted(set(connection.execute(query).scalars()) - came)
-    for keys in slices(resolved):
+    keys = set(connection.execute(query).scalars()) - came
+    resolved = sorted(key for key in keys if _is_examined(key, context.examined))
+    for some in slices(resolved):
         connection.execute(
             table.update()
-            .where(table.c.record_type == context.record_type, table.c.row_key.in_(keys))
+            .where(table.c.record_type == context.record_type, table.c.row_key.in_(some))
             .values(resolved_at=context.now)
         )
+
+
+def _is_examined(row_key: str, examined: Set[int] | None) -> bool:
+    if examined is None:
+        return True
+    # Of a row without a key nobody knows whether it came again.
+    return not row_key.startswith(_DIGEST) and int(row_key.split(":")[0]) in examined
 
 
 def _upsert(connection: sa.Connection, table: sa.Table) -> sa.Insert:
@@ -112,7 +126,7 @@ def _reject_row(rejection: Rejection, context: RejectContext) -> dict[str, Any]:
     code = rejection.error_code
     return {
         "record_type": context.record_type,
-        "row_key": ":".join(map(str, key)) if key else f"sha256:{sha256(payload.encode()).hexdigest()}",
+        "row_key": ":".join(map(str, key)) if key else f"{_DIGEST}{sha256(payload.encode()).hexdigest()}",
         "key_first": key[0] if key and key[0] in context.range else context.range.first,
         "batch_first": context.range.first,
         "batch_last": context.range.last,

@@ -73,10 +73,10 @@ def count_by_bucket(
     bucket = over(sa.literal_column(str(width)))
     sums = _sums(connection, target, record_type.summed_fields)
     query = (
-        sa.select(bucket.label("bucket"), sa.func.count(), *sums)
+        sa.select(bucket, sa.func.count(), *sums)
         .select_from(target.rows)
         .where(key.between(span.first, span.last), *target.live(record_type.name))
-        .group_by(sa.text("bucket"))
+        .group_by(bucket)
     )
     return {
         number: TableCount(rows=rows, sums=tuple(map(_decimal, summed)))
@@ -124,8 +124,8 @@ def _sums(connection: sa.Connection, target: Target, fields: Sequence[Field]) ->
     columns = (target.table.c[field.name] for field in fields)
     if connection.dialect.name == "sqlite":
         # Decimals are text there; what binary sums are worth is the comparison's business.
-        return [sa.func.sum(sa.cast(column, sa.REAL), type_=sa.Float()) for column in columns]
-    return [sa.func.sum(column, type_=sa.Numeric()) for column in columns]
+        return [sa.func.sum(sa.func.abs(sa.cast(column, sa.REAL)), type_=sa.Float()) for column in columns]
+    return [sa.func.sum(sa.func.abs(column), type_=sa.Numeric()) for column in columns]
 
 
 def _decimal(value: object) -> Decimal:

@@ -280,6 +280,8 @@ def _change_tables(metadata: sa.MetaData) -> None:
         sa.Column("batch_last", sa.BigInteger(), primary_key=True, autoincrement=False),
         # By NetSuite's clock, UTC: what was modified before is in the table.
         sa.Column("watermark", MOMENT, nullable=False),
+        # A digest of account and declaration: what was imported otherwise is read again.
+        sa.Column("imported_as", sa.String(32), nullable=False),
         **_OPTIONS,
     )
     sa.Table(

@@ -5,12 +5,12 @@ reads because of them is decided in `waves.increments`.
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, sqlite
 
-from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.record_types.batch import BatchRange, Watermark
 from netsuite_pipeline.transform.batch import TransformedBatch
 from netsuite_pipeline.warehouse.keys import slices
 from netsuite_pipeline.warehouse.tables import NOTED_DELETIONS, WATERMARKS
@@ -27,9 +27,10 @@ def store_watermark(connection: sa.Connection, metadata: sa.MetaData, batch: Tra
             "record_type": name,
             "batch_first": batch.range.first,
             "batch_last": batch.range.last,
-            "watermark": batch.watermark,
+            "watermark": batch.watermark.moment,
+            "imported_as": batch.watermark.imported_as,
         }
-        connection.execute(_upsert(connection, metadata.tables[WATERMARKS], "watermark"), values)
+        connection.execute(_upsert(connection, metadata.tables[WATERMARKS], "watermark", "imported_as"), values)
     if batch.increment is not None and batch.increment.noted:
         noted = metadata.tables[NOTED_DELETIONS].c
         for some in slices(sorted(batch.increment.noted)):
@@ -37,13 +38,15 @@ def store_watermark(connection: sa.Connection, metadata: sa.MetaData, batch: Tra
             connection.execute(settled)
 
 
-def watermarks(connection: sa.Connection, metadata: sa.MetaData, record_type: str) -> dict[BatchRange, dt.datetime]:
+def watermarks(connection: sa.Connection, metadata: sa.MetaData, record_type: str) -> dict[BatchRange, Watermark]:
     """The watermark of every range on record, of former plans too."""
     table = metadata.tables[WATERMARKS]
-    query = sa.select(table.c.batch_first, table.c.batch_last, table.c.watermark).where(
-        table.c.record_type == record_type
-    )
-    return {BatchRange(first, last): watermark for first, last, watermark in connection.execute(query)}
+    columns = (table.c.batch_first, table.c.batch_last, table.c.watermark, table.c.imported_as)
+    query = sa.select(*columns).where(table.c.record_type == record_type)
+    return {
+        BatchRange(first, last): Watermark(moment=moment, imported_as=imported_as)
+        for first, last, moment, imported_as in connection.execute(query)
+    }
 
 
 def advance(
@@ -51,29 +54,34 @@ def advance(
     metadata: sa.MetaData,
     *,
     record_type: str,
-    watermark: dt.datetime,
-    kept: Collection[BatchRange],
-    since: dt.datetime,
+    unchanged: Sequence[BatchRange],
+    watermark: Watermark,
 ) -> None:
-    """Moves the batches that a census has found unchanged since `since` on to `watermark`: those that have a watermark
-    between the two and are not in `kept`.
+    """Moves batches that a census has found unchanged on to `watermark`, if they are imported as it says.
+
+    One that was imported meanwhile and is ahead stays so.
     """
     table = metadata.tables[WATERMARKS]
-    of_type = (table.c.record_type == record_type, table.c.watermark >= since, table.c.watermark < watermark)
-    query = sa.select(table.c.batch_first, table.c.batch_last).where(*of_type)
-    ranges = [batch for row in connection.execute(query) if (batch := BatchRange(*row)) not in kept]
-    for some in slices(ranges):
+    behind = (table.c.record_type == record_type, table.c.imported_as == watermark.imported_as)
+    for some in slices([(batch.first, batch.last) for batch in unchanged]):
         connection.execute(
             table.update()
-            .where(*of_type, sa.tuple_(table.c.batch_first, table.c.batch_last).in_([(b.first, b.last) for b in some]))
-            .values(watermark=watermark)
+            .where(
+                *behind,
+                table.c.watermark < watermark.moment,
+                sa.tuple_(table.c.batch_first, table.c.batch_last).in_(some),
+            )
+            .values(watermark=watermark.moment)
         )
 
 
-def forget(connection: sa.Connection, metadata: sa.MetaData, *, record_type: str, ranges: Iterable[BatchRange]) -> None:
-    """Removes the watermarks of ranges that are no batches any more."""
+def retain(
+    connection: sa.Connection, metadata: sa.MetaData, *, record_type: str, batches: Collection[BatchRange]
+) -> None:
+    """Forgets the watermarks of ranges that are no batches any more: should one come back, it is read as a whole."""
     table = metadata.tables[WATERMARKS]
-    for some in slices([(batch.first, batch.last) for batch in ranges]):
+    former = watermarks(connection, metadata, record_type).keys() - set(batches)
+    for some in slices([(batch.first, batch.last) for batch in former]):
         connection.execute(
             table.delete().where(
                 table.c.record_type == record_type, sa.tuple_(table.c.batch_first, table.c.batch_last).in_(some)
@@ -105,11 +113,11 @@ def drop_notes(connection: sa.Connection, metadata: sa.MetaData, *, record_type:
         connection.execute(table.delete().where(table.c.record_type == record_type, table.c.refid.in_(some)))
 
 
-def _upsert(connection: sa.Connection, table: sa.Table, column: str) -> sa.Insert:
+def _upsert(connection: sa.Connection, table: sa.Table, *columns: str) -> sa.Insert:
     if connection.dialect.name == "sqlite":
         insert = sqlite.insert(table)
         return insert.on_conflict_do_update(
-            index_elements=list(table.primary_key), set_={column: insert.excluded[column]}
+            index_elements=list(table.primary_key), set_={name: insert.excluded[name] for name in columns}
         )
     server = mysql.insert(table)
-    return server.on_duplicate_key_update({column: server.inserted[column]})
+    return server.on_duplicate_key_update({name: server.inserted[name] for name in columns})

@@ -6,10 +6,12 @@ Whoever asks NetSuite and the table is behind a protocol. Which batches follow f
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from netsuite_pipeline.record_types.batch import BatchRange
+from netsuite_pipeline.waves.errors import NotAnswered
 from netsuite_pipeline.waves.increments import Count, Portion, portions, starting_point
 
 
@@ -29,6 +31,10 @@ class Undatable:
 
 class Comparison(Protocol):
     """NetSuite's census of a record type and the table's."""
+
+    @property
+    def since(self) -> dt.datetime:
+        """Since when changes are looked for, by NetSuite's clock, naive UTC."""
 
     @property
     def records(self) -> int:
@@ -54,13 +60,13 @@ class ChangeFinder(Protocol):
         """NetSuite's time (naive UTC) before anything was asked; None if it did not tell."""
 
     def watermarks(self, record_type: str) -> Mapping[BatchRange, dt.datetime]:
-        """Up to when each range is imported."""
+        """Up to when each range is imported as the type is declared now, and no later than `as_of`."""
 
     def local(self, moment: dt.datetime) -> dt.datetime:
         """From which account-local time on a change since `moment` may be dated."""
 
     def compare(self, record_type: str, since: dt.datetime) -> Comparison | Unavailable | Undatable:
-        """Counts on both sides; `since` is account-local. Raises what it cannot answer."""
+        """Counts on both sides, `since` being naive UTC. NotAnswered for what costs this type only."""
 
     def rows(self, record_type: str) -> int:
         """The live rows of the table."""
@@ -69,13 +75,13 @@ class ChangeFinder(Protocol):
         """Why a person has to look before the type is imported: too many rows would be deleted."""
 
     def note_deletions(self, record_types: Collection[str], since: dt.datetime) -> None:
-        """Notes which rows are of records that NetSuite has deleted since (account-local) and has not any more."""
+        """Notes which rows are of records that NetSuite has deleted since (naive UTC) and has not any more."""
 
     def noted(self, record_type: str) -> Sequence[int]:
         """The ids of live rows that are noted and not settled, ascending."""
 
-    def advance(self, record_type: str, *, kept: Collection[BatchRange], since: dt.datetime) -> None:
-        """Moves all watermarks from `since` on to `as_of`, but those of the ranges in `kept`."""
+    def advance(self, record_type: str, *, batches: Sequence[BatchRange], unchanged: Sequence[BatchRange]) -> None:
+        """Moves the watermarks of the unchanged batches on to `as_of`, and forgets those of ranges not in `batches`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,23 +95,28 @@ class Changes:
 
 def note_deletions(finder: ChangeFinder, batches: Mapping[str, Sequence[BatchRange]]) -> None:
     """Notes what was deleted since the least recent import of the record types, whose batches are given."""
-    starts = {
-        name: start for name, known in batches.items() if (start := starting_point(known, finder.watermarks(name)))
-    }
+    starts = {}
+    for name, known in batches.items():
+        # It is told when the type is settled.
+        with suppress(NotAnswered):
+            if start := starting_point(known, finder.watermarks(name)):
+                starts[name] = start
     if starts and finder.as_of:
-        finder.note_deletions(starts.keys(), finder.local(min(starts.values())))
+        finder.note_deletions(starts.keys(), min(starts.values()))
 
 
-def starting_comparison(
+def compared(
     finder: ChangeFinder, record_type: str, batches: Sequence[BatchRange]
 ) -> Comparison | Unavailable | Undatable:
     """How NetSuite and the table compare since the type was imported."""
     if finder.as_of is None:
         return Undatable(reason="NetSuite did not tell the time")
+    if not batches:
+        return Undatable(reason="it was not imported before")
     since = starting_point(batches, finder.watermarks(record_type))
     if since is None:
-        return Undatable(reason="it was not imported before")
-    return finder.compare(record_type, finder.local(since))
+        return Undatable(reason="it was not imported before, or not as it is declared now")
+    return finder.compare(record_type, since)
 
 
 def settle_changes(
@@ -113,18 +124,16 @@ def settle_changes(
 ) -> Changes:
     """Chooses what to read of the batches (in partition order), and moves on those in which nothing happened."""
     watermarks = finder.watermarks(record_type)
-    since = starting_point(batches, watermarks)
-    if since is None:
-        raise ValueError(f"No batch of {record_type} was imported before.")
     chosen = portions(
         batches,
         watermarks=watermarks,
-        since=since,
-        local_since=finder.local(since),
+        since=comparison.since,
+        local_since=finder.local(comparison.since),
         counts=() if comparison.is_calm else comparison.counts(),
         noted=finder.noted(record_type),
     )
-    finder.advance(record_type, kept={portion.range for portion in chosen}, since=since)
+    read = {portion.range for portion in chosen}
+    finder.advance(record_type, batches=batches, unchanged=[batch for batch in batches if batch not in read])
     return Changes(records=comparison.records, portions=tuple(chosen), reason=_reason(chosen, len(batches)))
 
 

@@ -24,3 +24,7 @@ class JobEnded(WaveError):
 
 class LostLease(WaveError):
     """The batch belongs to another run by now. The caller must roll back and leave the batch alone."""
+
+
+class NotAnswered(WaveError):
+    """NetSuite did not answer a question about one record type; the text says which and why."""

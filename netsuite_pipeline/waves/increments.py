@@ -111,7 +111,7 @@ def _portion(
         range=batch, number=number, expected=sum(count.changed + count.undated + count.unchanged for count in counts)
     )
     if not is_known:
-        return replace(whole, reason="not imported lately")
+        return replace(whole, reason="not imported lately as declared now")
     if any(count.undated for count in counts):
         return replace(whole, reason="records without a date of modification")
     if any(count.strays for count in counts):
@@ -167,5 +167,5 @@ def mass_deletion(record_type: str, *, records: int, rows: int, noted: int, perc
     return (
         f"held back: NetSuite has {records:,} records of {record_type} and the table {rows:,}, so {lost:,} would be"
         f" deleted, more than DELETE_GUARD_PERCENT={percent} allows. Look whether the role lost a permission; if they"
-        " are really gone, import the type once with DELETE_GUARD_PERCENT=100"
+        " are really gone, import the type once with DELETE_GUARD_PERCENT=100, set for the daemon as well"
     )

@@ -5,7 +5,9 @@ Dagster is known here. Which ranges follow from the counts is decided in `planne
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol
 
 from netsuite_pipeline.record_types.batch import BatchRange
@@ -14,11 +16,11 @@ from netsuite_pipeline.waves.change_planning import (
     Comparison,
     Unavailable,
     Undatable,
+    compared,
     note_deletions,
     settle_changes,
-    starting_comparison,
 )
-from netsuite_pipeline.waves.errors import PlanError
+from netsuite_pipeline.waves.errors import NotAnswered, PlanError
 from netsuite_pipeline.waves.increments import Portion
 from netsuite_pipeline.waves.model import ImportMode
 from netsuite_pipeline.waves.planner import Bucket, RangePlan, plan_ranges, tail_origin, with_exact_tail
@@ -97,27 +99,32 @@ class Settler:
 
     def prepare(self, record_types: Sequence[str], finder: ChangeFinder) -> None:
         """Has `finder` note what was deleted of these types, before each is settled."""
-        note_deletions(finder, {name: self._registry.existing(name) for name in record_types})
+        batches = {}
+        for name in record_types:
+            # A partition that someone broke by hand is that type's business, when it is settled.
+            with suppress(PlanError):
+                batches[name] = self._registry.existing(name)
+        note_deletions(finder, batches)
 
     def settle_changes(self, record_type: str, finder: ChangeFinder) -> Settled | Unavailable:
         """What changed, and as a whole what is not known to be imported; everything if nobody can tell what changed."""
-        comparison = starting_comparison(finder, record_type, self._registry.existing(record_type))
+        try:
+            return self._settle_changes(record_type, finder)
+        except (PlanError, NotAnswered) as error:
+            return Unavailable(reason=str(error))
+
+    def _settle_changes(self, record_type: str, finder: ChangeFinder) -> Settled | Unavailable:
+        comparison = compared(finder, record_type, self._registry.existing(record_type))
         match comparison:
             case Unavailable():
                 return comparison
             case Undatable(reason=reason):
                 answer = self.settle(record_type, finder)
-                return (
-                    answer if isinstance(answer, Unavailable) else replace(answer, reason=f"read as a whole: {reason}")
-                )
-        rows = finder.rows(record_type)
-        held = finder.hold(record_type, records=comparison.records, rows=rows)
-        if held:
-            return held
-        try:
-            grown = self._grow(record_type, comparison)
-        except PlanError as error:
-            return Unavailable(reason=str(error))
+                if isinstance(answer, Unavailable) or not answer.portions:
+                    return answer
+                return replace(answer, reason=f"read as a whole: {reason}")
+        held = finder.hold(record_type, records=comparison.records, rows=finder.rows(record_type))
+        grown = held or self._grow(record_type, comparison)
         if isinstance(grown, Unavailable):
             return grown
         changes = settle_changes(finder, record_type, self._registry.existing(record_type), comparison)
@@ -145,14 +152,15 @@ class Settler:
         return Settled(records=answer.records, plan=plan, portions=tuple(portions))
 
     def _grow(self, record_type: str, comparison: Comparison) -> RangePlan | Unavailable:
-        """Batches for ids that have none yet."""
-        existing = self._registry.existing(record_type)
+        """Batches for ids that have none yet: beyond the others, or where a partition was removed."""
+        existing = sorted(self._registry.existing(record_type))
         if comparison.bounds is None:
             return _kept(existing)
         lowest, highest = comparison.bounds
-        if min(existing).first <= lowest and highest <= max(existing).last:
+        whole = lowest < existing[0].first or any(after.first != one.last + 1 for one, after in pairwise(existing))
+        if not whole and highest <= existing[-1].last:
             return _kept(existing)
-        answer = self._measure(record_type, whole=lowest < min(existing).first)
+        answer = self._measure(record_type, whole=whole)
         return answer if isinstance(answer, Unavailable) else self._applied(record_type, answer)
 
     def _applied(self, record_type: str, answer: Measured) -> RangePlan:

@@ -17,7 +17,7 @@ from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline.waves.limits import Limits
-from netsuite_pipeline.waves.model import JobStatus
+from netsuite_pipeline.waves.model import ImportMode, JobStatus
 from netsuite_pipeline.waves.progress import JobSummary
 from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline_tests.cli.conftest import Command
@@ -48,6 +48,23 @@ def test_start_plans_the_types_and_what_they_depend_on(command: Command) -> None
     assert f"netsuite-pipeline waves status {summary.job.job_id}" in answer.output
     with dg.DagsterInstance.get() as instance:
         assert instance.get_dynamic_partitions(partitions_name("customer"))
+
+
+def test_changes_are_planned_against_what_was_imported(command: Command) -> None:
+    answer = command("import", "start", "--types", "price_level,charge_type", "--no-dependencies", "--changes")
+    assert answer.exit_code == 0
+    assert _latest().job.mode is ImportMode.INCREMENTAL
+    assert "price_level is read as a whole: it was not imported before" in answer.output
+
+
+def test_what_planning_found_is_seen_on_the_asset(command: Command) -> None:
+    assert command("import", "start", "--types", "price_level", "--no-dependencies").exit_code == 0
+    with dg.DagsterInstance.get() as instance:
+        (record,) = instance.fetch_observations(dg.AssetKey("price_level"), limit=5).records
+    observation = record.asset_observation
+    assert observation is not None
+    assert observation.metadata["import"].value == _latest().job.job_id
+    assert observation.metadata["batches to read"].value == 1
 
 
 def test_start_without_types_plans_everything(command: Command) -> None:

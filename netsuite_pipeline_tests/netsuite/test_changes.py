@@ -10,13 +10,13 @@ from netsuite_pipeline.netsuite import changes
 from netsuite_pipeline.netsuite.changes import read_together
 from netsuite_pipeline.netsuite.errors import Unavailable
 from netsuite_pipeline.netsuite.stream import stream_batches
-from netsuite_pipeline.record_types.batch import BatchRange, Increment
+from netsuite_pipeline.record_types.batch import BatchRange, Increment, Watermark
 from netsuite_pipeline.transform.batch import FailedBatch, TransformedBatch
 from netsuite_pipeline_tests.netsuite.sqlite_account import THING, SqliteAccount
 from netsuite_pipeline_tests.netsuite.streams import batches, loaded, pages_of
 
 SINCE = dt.datetime.fromisoformat("2026-11-24 16:00:00")
-MARK = dt.datetime.fromisoformat("2026-11-25 02:00:00")
+MARK = Watermark(moment=dt.datetime.fromisoformat("2026-11-25 02:00:00"), imported_as="as declared")
 RANGES = batches(0, 9999, 100)
 AccountOf = Callable[..., SqliteAccount]
 

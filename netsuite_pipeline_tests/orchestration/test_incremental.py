@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from netsuite_pipeline.netsuite.errors import Unavailable
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.sandbox.faults import Fault, FaultKind
 from netsuite_pipeline.sandbox.server import SandboxServer
@@ -317,6 +318,10 @@ def test_rejected_rows_do_not_make_their_batches_drift(deployment: Deployment) -
         )
     calm = a_day_later(deployment, "customer")
     assert calm.ledgers == []
+    # Their neighbours change, and the rejects stay open.
+    rename(deployment, *ids_of(deployment, "customer")[7:12:2])
+    a_day_later(deployment, "customer")
+    assert a_day_later(deployment, "customer").ledgers == []
 
 
 def test_a_noted_deletion_of_a_record_that_is_still_there_is_no_deletion(deployment: Deployment) -> None:
@@ -330,6 +335,110 @@ def test_a_noted_deletion_of_a_record_that_is_still_there_is_no_deletion(deploym
     )
     deployment.sandbox.dataset.version += 1
     assert a_day_later(deployment, "customer").ledgers == []
+
+
+def test_a_type_of_a_single_batch_that_grows_is_imported(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCH_SIZE", "1000")
+    deployment.full("location", "customer")
+    top = ids_of(deployment, "location")[-1]
+    deployment.sandbox.dataset.put("location", [{"id": top + 1, "name": "new", "isinactive": "F"}])
+    night = a_day_later(deployment, "location", "customer")
+    assert night.status is JobStatus.COMPLETED
+    assert "not imported lately" in str(night.reason("location"))
+    deployment.assert_exact("location", "customer")
+
+
+def test_batches_are_not_moved_on_by_a_look_that_began_after_them(deployment: Deployment) -> None:
+    deployment.full("customer")
+    deployment.clock.forward(days=3)
+    rename(deployment, ids_of(deployment, "customer")[5])
+    deployment.clock.forward(days=6)
+    # The last batch alone was imported since, and grows now: all others have not been looked at for over a week.
+    batches = deployment.registry.kept["customer"]
+    with deployment.engine.begin() as connection:
+        youngest = deployment.clock.now.replace(tzinfo=None)
+        connection.execute(
+            sa.text("UPDATE batch_watermarks SET watermark = :moment WHERE batch_last = :last"),
+            {"moment": youngest, "last": batches[-1].last},
+        )
+    rename(deployment, ids_of(deployment, "customer")[-1] + 1, isperson="F", entityid="new")
+    assert a_day_later(deployment, "customer").status is JobStatus.COMPLETED
+    deployment.assert_exact("customer")
+
+
+def test_a_column_that_the_account_has_again_is_filled_in_every_row(deployment: Deployment) -> None:
+    deployment.sandbox.availability.set_column("customer", "email", available=False)
+    deployment.full("customer")
+    deployment.sandbox.availability.set_column("customer", "email", available=True)
+    with deployment.engine.begin() as connection:
+        # What is known of an account's columns expires after a day.
+        for table in ("column_probes", "missing_columns"):
+            connection.execute(sa.text(f"DELETE FROM {table}"))
+    night = a_day_later(deployment, "customer")
+    assert "not as it is declared now" in str(night.reason("customer"))
+    deployment.assert_exact("customer")
+    assert a_day_later(deployment, "customer").ledgers == []
+
+
+def test_a_watermark_that_is_ahead_of_netsuites_clock_is_not_believed(deployment: Deployment) -> None:
+    right = deployment.clock.now
+    deployment.clock.forward(days=3)
+    deployment.full("customer")
+    deployment.clock.now = right
+    rename(deployment, ids_of(deployment, "customer")[3])
+    assert a_day_later(deployment, "customer").written == 1
+    deployment.assert_exact("customer")
+
+
+def test_another_account_is_imported_as_a_whole(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployment.full("customer")
+    monkeypatch.setenv("NETSUITE_BASE_URL", deployment.sandbox.base_url.replace("127.0.0.1", "localhost"))
+    assert "not as it is declared now" in str(a_day_later(deployment, "customer").reason("customer"))
+
+
+def test_a_partition_that_was_removed_by_hand_is_planned_again(deployment: Deployment) -> None:
+    deployment.full("customer")
+    batches = deployment.registry.kept["customer"]
+    removed = batches.pop(1)
+    edited = next(id_ for id_ in ids_of(deployment, "customer") if id_ in removed)
+    deployment.clock.forward(hours=1)
+    rename(deployment, edited)
+    assert a_day_later(deployment, "customer").status is JobStatus.COMPLETED
+    deployment.assert_exact("customer")
+
+
+def test_a_type_whose_count_netsuite_does_not_answer_does_not_keep_the_others_from_being_imported(
+    deployment: Deployment,
+) -> None:
+    deployment.full("customer", "location", "vendor")
+    deployment.clock.forward(hours=1)
+    rename(deployment, ids_of(deployment, "customer")[3])
+    deployment.sandbox.faults.add(Fault(FaultKind.UNAVAILABLE, times=None, match="FROM location"))
+    night = a_day_later(deployment, "customer", "location", "vendor")
+    assert night.status is JobStatus.PARTIAL
+    assert "503" in str(night.reason("location"))
+    deployment.assert_exact("customer", "vendor")
+
+
+def test_an_outage_ends_the_plan_instead_of_being_met_by_every_type(deployment: Deployment) -> None:
+    deployment.full("customer", "location", "vendor")
+    deployment.sandbox.faults.add(Fault(FaultKind.UNAVAILABLE, times=None, match="AS highest"))
+    with pytest.raises(Unavailable):
+        a_day_later(deployment, "customer", "location", "vendor")
+    assert deployment.sandbox.stats.total_queries < 20
+
+
+def test_most_of_a_type_is_read_as_a_whole(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netsuite_pipeline.orchestration.change_finder._MANY_CHANGES", 10)
+    deployment.full("customer")
+    deployment.clock.forward(hours=1)
+    ids = ids_of(deployment, "customer")
+    rename(deployment, *ids[: len(ids) // 2 + 1])
+    night = a_day_later(deployment, "customer")
+    assert f"{len(ids) // 2 + 1} of {len(ids)} records changed" in str(night.reason("customer"))
+    deployment.assert_exact("customer")
 
 
 def live(deployment: Deployment, table: str) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from netsuite_pipeline.record_types.batch import BatchRange, Increment
+from netsuite_pipeline.record_types.batch import BatchRange, Increment, Watermark
 from netsuite_pipeline.transform.batch import Row, TransformedBatch
 from netsuite_pipeline.warehouse import watermarks
 from netsuite_pipeline.warehouse.errors import StaleRead
@@ -21,12 +21,16 @@ LOCAL = dt.datetime.fromisoformat("2026-11-24 16:00:00")
 DAY = dt.timedelta(days=1)
 
 
+def mark(moment: dt.datetime, imported_as: str = "now") -> Watermark:
+    return Watermark(moment=moment, imported_as=imported_as)
+
+
 def increment_of(rows: Sequence[Row], *, noted: Sequence[int] = (), **parts: Any) -> TransformedBatch:
     batch = batch_of(rows, **parts)
-    return replace(batch, increment=Increment(since=LOCAL, noted=frozenset(noted)), watermark=MARK + DAY)
+    return replace(batch, increment=Increment(since=LOCAL, noted=frozenset(noted)), watermark=mark(MARK + DAY))
 
 
-def marks(importer: Importer, record_type: str = "widget") -> dict[BatchRange, dt.datetime]:
+def marks(importer: Importer, record_type: str = "widget") -> dict[BatchRange, Watermark]:
     with importer.engine.connect() as connection:
         return watermarks.watermarks(connection, importer.metadata, record_type)
 
@@ -85,14 +89,14 @@ def test_a_whole_batch_has_no_increment_and_deletes_what_is_gone(importer: Impor
 
 
 def test_the_watermark_is_stored_with_the_rows(importer: Importer) -> None:
-    importer.load(replace(batch_of(widgets([1])), watermark=MARK))
-    assert marks(importer) == {BatchRange(1, 1000): MARK}
+    importer.load(replace(batch_of(widgets([1])), watermark=mark(MARK)))
+    assert marks(importer) == {BatchRange(1, 1000): mark(MARK)}
     importer.load(increment_of([]))
-    assert marks(importer) == {BatchRange(1, 1000): MARK + DAY}
+    assert marks(importer) == {BatchRange(1, 1000): mark(MARK + DAY)}
 
 
 def test_a_batch_that_is_not_committed_keeps_its_watermark(importer: Importer) -> None:
-    importer.load(replace(batch_of(widgets([1])), watermark=MARK))
+    importer.load(replace(batch_of(widgets([1])), watermark=mark(MARK)))
     note(importer, 1)
     with pytest.raises(StaleRead):
         importer.loader.load(
@@ -100,7 +104,7 @@ def test_a_batch_that_is_not_committed_keeps_its_watermark(importer: Importer) -
             job_id=None,
             run_id=None,
         )
-    assert marks(importer) == {BatchRange(1, 1000): MARK}
+    assert marks(importer) == {BatchRange(1, 1000): mark(MARK)}
     assert noted(importer) == [1]
 
 
@@ -109,21 +113,29 @@ def test_a_range_of_which_nobody_asked_the_time_gets_no_watermark(importer: Impo
     assert marks(importer) == {}
 
 
-def test_advancing_moves_only_what_was_looked_at(importer: Importer) -> None:
+def test_advancing_moves_what_is_unchanged_and_behind_and_imported_as_now(importer: Importer) -> None:
+    stored = (mark(MARK), mark(MARK), mark(MARK, "otherwise"), mark(MARK + 2 * DAY))
     with importer.engine.begin() as connection:
-        for first, mark in ((1, MARK), (11, MARK), (21, MARK - DAY), (31, MARK + 2 * DAY)):
-            batch = replace(batch_of([], first=first, last=first + 9), watermark=mark)
+        for number, one in enumerate(stored):
+            batch = replace(batch_of([], first=number * 10, last=number * 10 + 9), watermark=one)
             watermarks.store_watermark(connection, importer.metadata, batch)
+        unchanged = [BatchRange(first, first + 9) for first in (0, 20, 30, 40)]
         watermarks.advance(
-            connection,
-            importer.metadata,
-            record_type="widget",
-            watermark=MARK + DAY,
-            kept={BatchRange(11, 20)},
-            since=MARK,
+            connection, importer.metadata, record_type="widget", unchanged=unchanged, watermark=mark(MARK + DAY)
         )
-    # The second is to be read, the third was behind what was looked at, the fourth is ahead.
-    assert list(marks(importer).values()) == [MARK + DAY, MARK, MARK - DAY, MARK + 2 * DAY]
+    assert list(marks(importer).values()) == [mark(MARK + DAY), *stored[1:]]
+
+
+def test_watermarks_of_ranges_that_are_no_batches_any_more_are_forgotten(importer: Importer) -> None:
+    importer.load(replace(batch_of(widgets([1])), watermark=mark(MARK)))
+    with importer.engine.begin() as connection:
+        watermarks.retain(
+            connection, importer.metadata, record_type="widget", batches=[BatchRange(1, 1000), BatchRange(5, 6)]
+        )
+    assert list(marks(importer)) == [BatchRange(1, 1000)]
+    with importer.engine.begin() as connection:
+        watermarks.retain(connection, importer.metadata, record_type="widget", batches=[BatchRange(1, 2000)])
+    assert marks(importer) == {}
 
 
 def test_noting_twice_is_noting_once(importer: Importer) -> None:
@@ -152,8 +164,27 @@ def test_the_table_is_counted_as_a_whole_by_buckets_and_by_ids(importer: Importe
     assert {id_: count.rows for id_, count in single.items()} == {-7: 1, 10: 1}
 
 
+def test_a_column_that_is_called_bucket_is_not_taken_for_the_buckets(importer: Importer) -> None:
+    table = importer.quoted("group")
+    importer.load(batch_of(widgets(range(1, 7), group="same")))
+    importer.run(f"ALTER TABLE widgets RENAME COLUMN {table} TO bucket")
+    with importer.engine.connect() as connection:
+        counted = count_by_bucket(connection, target(importer), WIDGET, span=BatchRange(1, 6), width=3)
+    assert {number: count.rows for number, count in counted.items()} == {0: 3, 1: 3}
+
+
 def test_rejects_without_a_live_row_are_counted_as_unloaded(importer: Importer) -> None:
     importer.load(batch_of(widgets([1, 2])))
     importer.load(batch_of(widgets([1]), rejections=[rejection((2,)), rejection((3,)), rejection(None, name="x")]))
     with importer.engine.connect() as connection:
         assert table_census(connection, importer.metadata, target(importer), WIDGET).unloaded == {3: 1}
+
+
+def test_an_increment_resolves_the_rejects_of_the_rows_that_it_has_and_no_others(importer: Importer) -> None:
+    rejections = [rejection((3,)), rejection((4,)), rejection((5,)), rejection(None, name="without a key")]
+    importer.load(batch_of(widgets([1]), rejections=rejections))
+    importer.load(increment_of(widgets([1, 3]), noted=[5]))
+    open_ones = {entry["row_key"] for entry in importer.rows_of("import_rejects") if entry["resolved_at"] is None}
+    # 3 was loaded and 5 is gone; of 4 nothing is known.
+    assert {key for key in open_ones if not key.startswith("sha256")} == {"4"}
+    assert len(open_ones) == 2
