@@ -159,12 +159,16 @@ class _Handler:
     async def server_time(self, request: Request) -> Response:
         """GET serverTime: UTC with milliseconds; any user may ask (Oracle help article_0528010158)."""
         self._verify(request)
+        if early := await self._spoilt(request):
+            return early
         now = self._account.engine.dataset.now()
         return json_answer({"serverTime": now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03}Z"})
 
     async def governance_limits(self, request: Request) -> Response:
         """GET governanceLimits: the account's slots (Oracle help article_0625010817)."""
         self._verify(request)
+        if early := await self._spoilt(request):
+            return early
         limit = self._account.concurrency
         return json_answer(
             {
@@ -174,6 +178,10 @@ class _Handler:
                 "integrationLimitType": "accountLimit",
             }
         )
+
+    async def _spoilt(self, request: Request) -> Response | None:
+        fault = self._account.faults.take(Endpoint.SYSTEM, request.url.path)
+        return None if fault is None else await self._early(request, fault)
 
     def _verify(self, request: Request) -> None:
         authorization = request.headers.get("authorization", "")

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from netsuite_pipeline.sandbox.errors import (
     NetSuiteFault,
+    insufficient_permission,
     invalid_login,
     too_many_requests,
     unexpected_error,
@@ -96,6 +97,8 @@ def instead_of_answer(fault: Fault, *, realm: str, bearer: bool) -> Response | N
         return error_answer(unsupported("Scripted by the sandbox."))
     if fault.kind is FaultKind.UNAUTHORIZED:
         return error_answer(invalid_login(bearer_realm=realm if bearer else None))
+    if fault.kind is FaultKind.FORBIDDEN:
+        return error_answer(insufficient_permission())
     if fault.kind is FaultKind.TOO_MANY_REQUESTS:
         return error_answer(too_many_requests(fault.retry_after))
     if fault.kind is FaultKind.INTERNAL_ERROR:

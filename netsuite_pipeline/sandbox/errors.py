@@ -114,6 +114,20 @@ def invalid_login(*, bearer_realm: str | None = None) -> NetSuiteFault:
     return NetSuiteFault(401, body, headers)
 
 
+def insufficient_permission() -> NetSuiteFault:
+    """403 with the code of the live sample of omniboost/go-netsuite-rest; the text is the sandbox's."""
+    return NetSuiteFault(
+        403,
+        _body(
+            kind=_RFC_2616,
+            title="Forbidden",
+            status=403,
+            detail="You do not have the permission for this. Scripted by the sandbox.",
+            code="INSUFFICIENT_PERMISSION",
+        ),
+    )
+
+
 def not_found() -> NetSuiteFault:
     """404 as the record service prints it."""
     return NetSuiteFault(

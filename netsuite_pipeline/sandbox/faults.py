@@ -16,6 +16,7 @@ class FaultKind(StrEnum):
 
     BAD_REQUEST = "400"
     UNAUTHORIZED = "401"
+    FORBIDDEN = "403"
     TOO_MANY_REQUESTS = "429"
     INTERNAL_ERROR = "500"
     BAD_GATEWAY = "502"
@@ -38,6 +39,7 @@ class Endpoint(StrEnum):
 
     QUERY = "query"
     TOKEN = "token"  # noqa: S105 - a name, not a secret
+    SYSTEM = "system"
 
 
 _NEED_COLUMN = {FaultKind.DROP_KEY, FaultKind.EXTRA_COLUMN, FaultKind.REPLACE}
@@ -48,9 +50,9 @@ class Fault:
     """One scripted failure.
 
     It lets `skip` matching requests pass, then hits `times` of them (None: until cleared). A request matches
-    if its SQL contains `match`, regardless of letter case. `row` counts from 0 in the page that is answered;
-    `column` and `value` are for the kinds that change rows (value None drops the key); `seconds` is how long
-    a hang lasts; `retry_after` is sent with a 429 or 503 as it is.
+    if its SQL (at a system endpoint: its path) contains `match`, regardless of letter case. `row` counts from 0
+    in the page that is answered; `column` and `value` are for the kinds that change rows (value None drops the
+    key); `seconds` is how long a hang lasts; `retry_after` is sent with a 429 or 503 as it is.
     """
 
     kind: FaultKind

@@ -22,6 +22,7 @@ def add(caller: Any, kind: str, **arguments: Any) -> None:
     [
         ("400", "INVALID_PARAMETER"),
         ("401", "INVALID_LOGIN"),
+        ("403", "INSUFFICIENT_PERMISSION"),
         ("429", "CONCURRENCY_LIMIT_EXCEEDED"),
         ("500", "UNEXPECTED_ERROR"),
     ],
@@ -138,6 +139,13 @@ def test_the_token_endpoint_fails_on_its_own(caller: Any) -> None:
     assert caller.post(SQL).status_code == 200
     answer = caller.http.post(caller.sandbox.base_url + "/services/rest/auth/oauth2/v1/token", data={})
     assert answer.status_code == 503
+
+
+def test_a_system_endpoint_fails_on_its_own_by_its_path(caller: Any) -> None:
+    add(caller, "403", endpoint=Endpoint.SYSTEM, match="governanceLimits")
+    assert caller.post(SQL).status_code == 200
+    paths = ("serverTime", "governanceLimits", "governanceLimits")
+    assert [caller.get(f"/services/rest/system/v1/{path}").status_code for path in paths] == [200, 403, 200]
 
 
 @pytest.mark.parametrize(
