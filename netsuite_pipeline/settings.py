@@ -223,11 +223,15 @@ class Settings(BaseSettings):
             raise SettingsError("NETSUITE_ACCOUNT_ID is not set: give the account id, e.g. 1234567_SB1.")
         return self.netsuite_account_id.upper().replace("-", "_")
 
+    def missing_credentials(self) -> tuple[str, ...]:
+        """The variables that the chosen scheme needs and that are not set."""
+        needed = _TBA if self.netsuite_auth == "tba" else _M2M
+        return tuple(name.upper() for name in needed if getattr(self, name) is None)
+
     def require_credentials(self) -> None:
         """SettingsError naming the first credential that the chosen scheme needs and that is not set."""
-        for name in _TBA if self.netsuite_auth == "tba" else _M2M:
-            if getattr(self, name) is None:
-                raise SettingsError(f"{name.upper()} is not set: NETSUITE_AUTH={self.netsuite_auth} needs it.")
+        for name in self.missing_credentials():
+            raise SettingsError(f"{name} is not set: NETSUITE_AUTH={self.netsuite_auth} needs it.")
         if self.netsuite_auth == "m2m" and self.netsuite_private_key_file is not None:
             _require_readable(self.netsuite_private_key_file)
 

@@ -184,7 +184,7 @@ def auth_for(settings: Settings) -> httpx.Auth:
         token_url=settings.netsuite_url + _TOKEN_PATH,
         client_id=cast(SecretStr, settings.netsuite_client_id),
         certificate_id=cast(str, settings.netsuite_certificate_id),
-        private_key=_load_key(cast(Path, settings.netsuite_private_key_file)),
+        private_key=load_key(cast(Path, settings.netsuite_private_key_file)),
     )
 
 
@@ -209,7 +209,8 @@ def credentials_digest(settings: Settings) -> str:
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 
-def _load_key(path: Path) -> SigningKey:
+def load_key(path: Path) -> SigningKey:
+    """The private key in a PEM file; SettingsError if NetSuite takes none of its kind, OSError if it cannot be read."""
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except TypeError:

@@ -66,6 +66,13 @@ def columns_to_unbound(table: str, fields: Collection[Field]) -> frozenset[str]:
     return frozenset(unbounded)
 
 
+def row_bytes(table: str, fields: Collection[Field]) -> tuple[int, int]:
+    """What a row takes of ROW_BYTES and of PAGE_BYTES; CatalogError if it does not fit."""
+    unbounded = columns_to_unbound(table, fields)
+    declared = _total(fields, unbounded, declared_bytes, _LONGTEXT_COUNTS) + _OWN_DECLARED_BYTES
+    return declared, _page_total(fields, unbounded)
+
+
 def declared_bytes(field: Field) -> int:
     """What a column counts of ROW_BYTES."""
     if field.kind is Kind.TEXT:
