@@ -13,6 +13,7 @@ from netsuite_pipeline.cli.console import errors
 from netsuite_pipeline.cli.db import db_app
 from netsuite_pipeline.cli.demo import demo
 from netsuite_pipeline.cli.dev import dev
+from netsuite_pipeline.cli.doctor import doctor
 from netsuite_pipeline.cli.graph import graph
 from netsuite_pipeline.cli.imports import imports_app
 from netsuite_pipeline.cli.plan import plan
@@ -45,6 +46,7 @@ app.add_typer(db_app, name="db")
 app.add_typer(sandbox_app, name="sandbox")
 app.command()(plan)
 app.command()(graph)
+app.command()(doctor)
 app.command()(demo)
 app.command()(dev)
 
