@@ -77,6 +77,7 @@ class SystemEndpoints:
             moment = dt.datetime.fromisoformat(str(text))
         except ValueError:
             raise Unavailable("the answer holds no time", status=httpx.codes.OK) from None
+        moment = moment.replace(tzinfo=moment.tzinfo or dt.UTC)
         # To the millisecond, where the header is to the second.
         self.skew = moment - self._midway()
         return moment
