@@ -20,7 +20,7 @@ from netsuite_pipeline.cli.warehouse import existing_warehouse
 from netsuite_pipeline.doctor.account import Account, account_checks
 from netsuite_pipeline.doctor.dagster_home import DagsterHome, home_checks
 from netsuite_pipeline.doctor.dagster_instance import Deployment, instance_checks
-from netsuite_pipeline.doctor.database import Warehouse, database_checks
+from netsuite_pipeline.doctor.database import Warehouse, connection_checks, database_checks
 from netsuite_pipeline.doctor.examination import examine
 from netsuite_pipeline.doctor.finding import Check, Finding, Group, Status
 from netsuite_pipeline.doctor.network import network_checks
@@ -76,7 +76,7 @@ def _checks(stack: ExitStack, *, login: bool) -> tuple[Check, ...]:
     account = stack.enter_context(Account(configuration, refusals=warehouse.refusals, insist=login))
     return (
         *settings_checks(configuration),
-        *database_checks(warehouse, runs=deployment.runs),
+        *database_checks(warehouse),
         *privilege_checks(warehouse),
         *table_checks(warehouse, lambda: warehouse_metadata(configuration.catalog)),
         *network_checks(configuration),
@@ -84,6 +84,7 @@ def _checks(stack: ExitStack, *, login: bool) -> tuple[Check, ...]:
         *record_type_checks(account, configuration),
         *home_checks(home, configuration),
         *instance_checks(deployment),
+        *connection_checks(warehouse, runs=deployment.runs),
     )
 
 

@@ -25,6 +25,7 @@ _MAKE = "make it, once, before the services start: dagster instance info"
 _COPY = "copy dagster.yaml, or deploy/mysql/dagster.yaml, of this project into it"
 _CONNECT_SECONDS = 15
 _FIRST_TABLE = "runs"
+_MYSQL_PORT = 3306
 
 
 class DagsterHome:
@@ -55,8 +56,20 @@ class DagsterHome:
 
     @property
     def mysql_url(self) -> str:
-        """The URL of the storage in MySQL; empty if it is elsewhere or given in parts."""
-        return _resolved(self._storage.get("mysql", {}).get("mysql_url", ""))
+        """The URL of the storage in MySQL; empty if it is elsewhere."""
+        mysql = self._storage.get("mysql", {})
+        if "mysql_db" not in mysql:
+            return _resolved(mysql.get("mysql_url", ""))
+        parts = {name: _resolved(value) for name, value in mysql["mysql_db"].items()}
+        url = sa.URL.create(
+            "mysql+pymysql",
+            username=parts.get("username"),
+            password=parts.get("password"),
+            host=parts.get("hostname"),
+            port=int(parts.get("port") or _MYSQL_PORT),
+            database=parts.get("db_name"),
+        )
+        return url.render_as_string(hide_password=False)
 
     @property
     def _storage(self) -> dict[str, Any]:
@@ -131,4 +144,4 @@ def _resolved(value: Any) -> str:
     """A text of dagster.yaml, which may name an environment variable."""
     if isinstance(value, dict):
         value = os.environ.get(str(value.get("env", "")), "")
-    return value if isinstance(value, str) else ""
+    return str(value) if isinstance(value, str | int) else ""

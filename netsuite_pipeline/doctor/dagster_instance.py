@@ -53,10 +53,11 @@ class Deployment:
         return self._instance
 
     def runs(self) -> int | None:
-        """How many runs may import at once; None if nobody knows."""
-        if not self._home.folder or (self._home.is_sqlite and not self._home.runs_file.exists()):
-            return None
-        return runs_at_once(self.instance)
+        """How many runs may import at once; None if nobody knows, or as long as the instance is not loaded.
+
+        Loading it is for the check that comes after a look at its storage.
+        """
+        return None if self._instance is None else runs_at_once(self._instance)
 
 
 def instance_checks(deployment: Deployment) -> tuple[Check, ...]:

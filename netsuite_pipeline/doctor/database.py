@@ -66,8 +66,8 @@ class Warehouse:
             return tuple(connection.exec_driver_sql(query).one())
 
 
-def database_checks(warehouse: Warehouse, *, runs: Callable[[], int | None]) -> tuple[Check, ...]:
-    """The checks of the server and the session. `runs` may import at once; None if nobody knows."""
+def database_checks(warehouse: Warehouse) -> tuple[Check, ...]:
+    """The checks of the server and the session."""
 
     def check(name: str, attempted: str, look: Callable[[], Answer]) -> Check:
         return Check(id=f"database.{name}", group=Group.DATABASE, attempted=attempted, look=look, needs=(REACHABLE,))
@@ -90,10 +90,20 @@ def database_checks(warehouse: Warehouse, *, runs: Callable[[], int | None]) -> 
             "max_allowed_packet against the statements of imports",
             lambda: packet_answer(int(warehouse.variables("GLOBAL.max_allowed_packet")[0])),
         ),
-        check(
-            "connections",
-            "max_connections against runs and writers",
-            lambda: _connections(warehouse, runs=runs(), writers=warehouse.configuration.settings.warehouse_writers),
+    )
+
+
+def connection_checks(warehouse: Warehouse, *, runs: Callable[[], int | None]) -> tuple[Check, ...]:
+    """The check that follows from Dagster's limits, once they are known: `runs` may import at once, None if unknown."""
+    return (
+        Check(
+            id="database.connections",
+            group=Group.DATABASE,
+            attempted="max_connections against runs and writers",
+            look=lambda: _connections(
+                warehouse, runs=runs(), writers=warehouse.configuration.settings.warehouse_writers
+            ),
+            needs=(REACHABLE,),
         ),
     )
 
@@ -197,7 +207,7 @@ def _connections(warehouse: Warehouse, *, runs: int | None, writers: int) -> Ans
     with read_connection(warehouse.server) as connection:
         used = int(connection.exec_driver_sql("SHOW GLOBAL STATUS LIKE 'Threads_connected'").one()[1])
     if runs is None:
-        raise NotChecked("nobody knows how many runs import at once: see dagster.pool")
+        raise NotChecked("how many runs import at once is not known without Dagster's instance")
     # Zero: no limit for a user.
     return connections_answer(most=min(most, for_user or most), used=used, runs=runs, writers=writers)
 

@@ -22,7 +22,7 @@ _UNEXPECTED_CHARACTERS = 300
 def examine(
     checks: Sequence[Check], *, only: Collection[Group] = (), starting: Callable[[Check], None] = lambda _: None
 ) -> tuple[Finding, ...]:
-    """What all checks find, in their order. `starting` is told of each check that is looked at.
+    """What all checks find, group by group. They are looked at in their order; `starting` is told of each.
 
     With `only`, the checks of these groups; of those they need, what is in error is shown too.
     """
@@ -39,7 +39,7 @@ def examine(
             starting(check)
             answer = _answer(check)
             if answer.status is Status.ERROR:
-                unwell[check.id] = f"the error above: {check.attempted}"
+                unwell[check.id] = f"this error: {check.attempted}"
         finding = Finding(
             check=check.id,
             group=check.group,
@@ -50,7 +50,8 @@ def examine(
         )
         if not only or check.group in only or answer.status is Status.ERROR:
             findings.append(finding)
-    return tuple(findings)
+    groups = list(Group)
+    return tuple(sorted(findings, key=lambda finding: groups.index(finding.group)))
 
 
 def _with_needs(checks: Sequence[Check], only: Collection[Group]) -> list[Check]:

@@ -6,6 +6,7 @@ README.
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -68,9 +69,18 @@ def privileges_in(grants: Iterable[str], database: str) -> frozenset[str]:
 
 
 def roles_in(grants: Iterable[str]) -> list[str]:
-    """The roles that lines of SHOW GRANTS give, quoted as they stand there."""
+    """The roles that lines of SHOW GRANTS give, quoted as they stand there; they need not be active."""
     found = [match["roles"] for line in grants if (match := _ROLES.match(line))]
     return [role.strip() for roles in found for role in roles.split(",")]
+
+
+def active_roles(current: str | None) -> list[str]:
+    """The roles that CURRENT_ROLE() names, quoted: MariaDB has one and does not quote it, MySQL quotes each."""
+    if current is None or current.upper() == "NONE":
+        return []
+    if "`" in current:
+        return [role.strip() for role in current.split(",")]
+    return [f"`{current}`"]
 
 
 def _covers(where: str, database: str) -> bool:
@@ -95,21 +105,24 @@ def _pattern(name: str) -> Iterator[str]:
 def _privileges(warehouse: Warehouse) -> Answer:
     database = warehouse.server.url.database or ""
     with read_connection(warehouse.server) as connection:
-        user = str(connection.exec_driver_sql("SELECT CURRENT_USER()").scalar_one())
+        user, active = connection.exec_driver_sql("SELECT CURRENT_USER(), CURRENT_ROLE()").one()
         grants = _grants(connection)
+        idle = bool(roles_in(grants)) and not active_roles(active)
         unseen = False
-        for role in roles_in(grants):
+        for role in active_roles(active):
             try:
                 grants += _grants(connection, role)
             except DBAPIError:
                 unseen = True
-    name, _, host = user.rpartition("@")
-    return privileges_answer(
-        privileges_in(grants, database), user=f"'{name}'@'{host}'", database=database, unseen=unseen
-    )
+    name, _, host = str(user).rpartition("@")
+    user = f"'{name}'@'{host}'"
+    answer = privileges_answer(privileges_in(grants, database), user=user, database=database, unseen=unseen)
+    if idle and answer.remedy:
+        return replace(answer, remedy=f"{answer.remedy}; or make a role that it has its default one (SET DEFAULT ROLE)")
+    return answer
 
 
 def _grants(connection: sa.Connection, of: str = "") -> list[str]:
-    # Identified by hashes of passwords in older versions: used here and shown nowhere.
+    # Older versions add hashes of passwords: nothing of the lines is shown anywhere.
     rows = connection.exec_driver_sql(f"SHOW GRANTS FOR {of}" if of else "SHOW GRANTS").scalars()
     return [str(row) for row in rows]

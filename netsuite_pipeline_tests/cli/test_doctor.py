@@ -46,7 +46,7 @@ def test_an_error_is_exit_code_1_with_its_remedy(command: Command, monkeypatch: 
     answer = command("doctor", "--only", "database")
     assert answer.exit_code == 1
     assert "check that the server runs" in answer.output
-    assert "because of the error above: connect to WAREHOUSE_URL" in answer.output
+    assert "because of this error: connect to WAREHOUSE_URL" in answer.output
     assert SECRET not in answer.output + answer.errors
 
 

@@ -108,7 +108,11 @@ def test_a_person_may_insist_and_then_imports_go_on_as_well(
     sandbox.faults.add(Fault(FaultKind.UNAUTHORIZED, times=2, endpoint=Endpoint.SYSTEM))
     assert look(configuration)["netsuite.login"].status is Status.ERROR
     assert look(configuration)["netsuite.login"].status is Status.ERROR
-    assert look(configuration, insist=True)["netsuite.login"].status is Status.OK
+    # Whatever becomes of the rest.
+    sandbox.faults.add(Fault(FaultKind.UNAVAILABLE, times=5))
+    findings = look(configuration, insist=True)
+    assert findings["netsuite.login"].status is Status.OK
+    assert findings["netsuite.suiteql"].status is Status.ERROR
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT COUNT(*) FROM refused_logins").scalar_one() == 0
 

@@ -78,3 +78,14 @@ def test_mysql_storage_that_is_down_is_an_error_without_the_password(
     assert finding.status is Status.ERROR
     assert finding.found.startswith("Connecting to mysql+pymysql://user:***@127.0.0.1")
     assert "hunter2" not in str(finding)
+
+
+def test_mysql_storage_that_is_given_in_parts_is_looked_at_too(
+    configured: Configured, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_PASSWORD", "hunter2")
+    parts = f"username: user, password: {{env: DAGSTER_PASSWORD}}, hostname: 127.0.0.1, port: {free_port()}, db_name: d"
+    (home / "dagster.yaml").write_text(f"storage: {{mysql: {{mysql_db: {{{parts}}}}}}}\n")
+    finding = _findings(home, configured)["dagster.storage"]
+    assert finding.status is Status.ERROR
+    assert finding.found.startswith("Connecting to mysql+pymysql://user:***@127.0.0.1")

@@ -59,7 +59,7 @@ def test_a_code_location_that_does_not_load_is_an_error(configured: Configured, 
     assert "ADOPT_TABLES" in finding.found
 
 
-def test_runs_of_an_instance_that_is_not_made_are_unknown(configured: Configured, tmp_path: Path) -> None:
+def test_asking_for_the_number_of_runs_loads_no_instance(configured: Configured, tmp_path: Path) -> None:
     with Deployment(configured(), DagsterHome(str(tmp_path))) as deployment:
         assert deployment.runs() is None
     assert list(tmp_path.iterdir()) == []

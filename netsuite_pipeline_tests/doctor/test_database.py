@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from netsuite_pipeline.cli.warehouse import existing_warehouse
 from netsuite_pipeline.doctor.database import (
     Warehouse,
+    connection_checks,
     connections_answer,
     database_checks,
     mode_answer,
@@ -37,7 +38,8 @@ def look() -> Iterator[Look]:
             def opened() -> object:
                 return stack.enter_context(existing_warehouse(configuration.settings))
 
-            return found(database_checks(Warehouse(configuration, opened), runs=lambda: runs))
+            warehouse = Warehouse(configuration, opened)
+            return found([*database_checks(warehouse), *connection_checks(warehouse, runs=lambda: runs)])
 
         yield find
 
@@ -79,7 +81,7 @@ def test_a_server_that_is_down_is_one_error_and_the_rest_names_it(configured: Co
     reachable = findings.pop("database.reachable")
     assert reachable.status is Status.ERROR
     assert "check host and port of WAREHOUSE_URL" in reachable.found
-    assert {finding.found for finding in findings.values()} == {"because of the error above: connect to WAREHOUSE_URL"}
+    assert {finding.found for finding in findings.values()} == {"because of this error: connect to WAREHOUSE_URL"}
     assert "hunter2" not in str([reachable, findings])
 
 

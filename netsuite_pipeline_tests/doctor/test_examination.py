@@ -1,9 +1,8 @@
 """Running checks: each bounded, none hiding another, and what depends on an error is not looked at."""
 
 import threading
+import time
 from collections.abc import Callable
-
-import pytest
 
 from netsuite_pipeline.doctor.examination import examine
 from netsuite_pipeline.doctor.finding import Answer, Check, Group, NotChecked, Status, error, ok
@@ -53,7 +52,7 @@ def test_what_depends_on_an_error_is_not_looked_at_and_names_it() -> None:
     )
     assert looked == []
     assert [finding.status for finding in findings[1:]] == [Status.NOT_CHECKED] * 2
-    assert {finding.found for finding in findings[1:]} == {"because of the error above: the first"}
+    assert {finding.found for finding in findings[1:]} == {"because of this error: the first"}
 
 
 def test_what_cannot_be_looked_at_stops_nothing() -> None:
@@ -63,13 +62,19 @@ def test_what_cannot_be_looked_at_stops_nothing() -> None:
 
 
 def test_a_look_that_does_not_end_is_given_up() -> None:
-    ending = threading.Event()
+    ending, started = threading.Event(), time.monotonic()
     try:
         slow, after = examine([check("slow", lambda: ending.wait(60) and ok(""), seconds=0.05), check("after")])
     finally:
         ending.set()
+    assert time.monotonic() - started < 4
     assert (slow.status, slow.found) == (Status.ERROR, "there was no answer within 0 s")
     assert after.status is Status.OK
+
+
+def test_findings_are_told_group_by_group_whatever_was_looked_at_first() -> None:
+    checks = [check("a", group=Group.DATABASE), check("b", group=Group.DAGSTER), check("c", group=Group.DATABASE)]
+    assert [finding.check for finding in examine(checks)] == ["a", "c", "b"]
 
 
 def test_only_looks_at_a_group_and_what_it_needs() -> None:
@@ -88,8 +93,3 @@ def test_only_looks_at_a_group_and_what_it_needs() -> None:
 
 def ok_look() -> Answer:
     return ok("well")
-
-
-@pytest.mark.parametrize("status", ["ok", "warning", "error", "not checked"])
-def test_statuses_are_spelt_for_programs(status: str) -> None:
-    assert Status(status).value == status

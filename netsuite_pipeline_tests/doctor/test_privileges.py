@@ -8,8 +8,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from netsuite_pipeline.doctor.database import Warehouse
-from netsuite_pipeline.doctor.finding import Finding, Status
-from netsuite_pipeline.doctor.privileges import privilege_checks, privileges_in, roles_in
+from netsuite_pipeline.doctor.finding import Finding, NotChecked, Status
+from netsuite_pipeline.doctor.privileges import (
+    active_roles,
+    privilege_checks,
+    privileges_answer,
+    privileges_in,
+    roles_in,
+)
 from netsuite_pipeline.doctor.settings import Configuration
 from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline_tests.doctor.conftest import found
@@ -71,6 +77,37 @@ def test_privileges_of_a_role_count(mariadb_server: MariaDBServer, mariadb_url: 
     )
     with _user(mariadb_server, mariadb_url, *grants) as engine:
         assert _finding(engine).status is Status.OK
+
+
+def test_a_role_that_is_not_active_does_not_count(mariadb_server: MariaDBServer, mariadb_url: str) -> None:
+    grants = (
+        "CREATE ROLE importers",
+        "GRANT ALL ON `{database}`.* TO importers",
+        "GRANT SELECT ON `{database}`.* TO {user}",
+        "GRANT importers TO {user}",
+    )
+    with _user(mariadb_server, mariadb_url, *grants) as engine:
+        finding = _finding(engine)
+    assert finding.status is Status.ERROR
+    assert "SET DEFAULT ROLE" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("current", "roles"),
+    [
+        (None, []),
+        ("NONE", []),
+        ("importers", ["`importers`"]),
+        ("`a`@`%`,`b`@`%`", ["`a`@`%`", "`b`@`%`"]),
+    ],
+)
+def test_active_roles_are_read_from_both_databases(current: str | None, roles: list[str]) -> None:
+    assert active_roles(current) == roles
+
+
+def test_privileges_through_a_role_that_nobody_may_look_into_are_not_judged() -> None:
+    with pytest.raises(NotChecked, match="through a role"):
+        privileges_answer(frozenset({"SELECT"}), user="u", database="netsuite", unseen=True)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_an_unusable_setting_stops_what_needs_settings(monkeypatch: pytest.Monke
     monkeypatch.setenv("WAVE_SIZE", "many")
     findings = found(settings_checks(Configuration()))
     assert findings["settings.load"].found.startswith("WAVE_SIZE is not usable: ")
-    assert findings["settings.credentials"].found == "because of the error above: read the environment"
+    assert findings["settings.credentials"].found == "because of this error: read the environment"
 
 
 def test_a_declaration_that_is_unusable_is_its_sentence(configured: Callable[..., Configuration]) -> None:
