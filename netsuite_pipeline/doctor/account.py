@@ -23,6 +23,7 @@ from netsuite_pipeline.netsuite.errors import (
     RecordTypeUnavailable,
     TransientError,
 )
+from netsuite_pipeline.netsuite.suiteql import ZONE_QUERY
 from netsuite_pipeline.netsuite.system import Slots, SystemEndpoints
 from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.warehouse.errors import WarehouseError
@@ -33,7 +34,6 @@ SUITEQL = "netsuite.suiteql"
 
 # A healthy account answers within a second.
 _TIMEOUT_SECONDS = 20.0
-_ZONE_QUERY = "SELECT SESSIONTIMEZONE AS zone FROM DUAL"
 # TBA's timestamp may be five minutes off, an assertion of M2M lives as long (Oracle help subsect_156935170194).
 _MOST_SKEW = dt.timedelta(seconds=300)
 _MUCH_SKEW = dt.timedelta(seconds=60)
@@ -141,7 +141,7 @@ class Account:
     def suiteql(self) -> Answer:
         """Runs a query that needs no record type."""
         try:
-            rows = self.client.query(_ZONE_QUERY).items
+            rows = self.client.query(ZONE_QUERY).items
         except RecordTypeUnavailable as refusal:
             return error(
                 f"refused: {refusal.said}", "give the role the permission SuiteAnalytics Workbook, in NetSuite"

@@ -16,6 +16,7 @@ from netsuite_pipeline.doctor.finding import Answer, Check, Group, error, listed
 from netsuite_pipeline.doctor.settings import LOAD, RECORD_TYPES, Configuration
 from netsuite_pipeline.orchestration.concurrency import pool_limit, share_of
 from netsuite_pipeline.orchestration.location import build_definitions
+from netsuite_pipeline.orchestration.schedules import NIGHTLY, WEEKLY
 from netsuite_pipeline.orchestration.tags import NETSUITE_POOL
 
 INSTANCE = "dagster.instance"
@@ -23,7 +24,7 @@ INSTANCE = "dagster.instance"
 _START = "start it where this DAGSTER_HOME is: dagster-daemon run -w workspace.yaml"
 _LIMITS = "set `concurrency` in dagster.yaml as the project's file does, then restart the daemon"
 _SENSORS = ("wave_dispatcher", "batch_discovery")
-_SCHEDULE = "nightly_import"
+_SCHEDULES = (NIGHTLY, WEEKLY)
 # The daemon looks every few seconds; a tick may take a minute.
 _SILENT = dt.timedelta(minutes=10)
 
@@ -169,9 +170,11 @@ def sensors_answer(instance: dg.DagsterInstance, now: dt.datetime) -> Answer:
         return error(
             "; ".join(problems), "switch it on, or see its ticks, in the UI under Automation; restart the daemon"
         )
-    schedule = _latest(instance, states, _SCHEDULE)
-    nightly = "on" if schedule is not None and schedule.is_running else "off"
-    return ok(f"{' and '.join(_SENSORS)} are on; the schedule {_SCHEDULE} is {nightly}")
+    found = {name: _latest(instance, states, name) for name in _SCHEDULES}
+    schedules = (
+        f"{name} is {'on' if state is not None and state.is_running else 'off'}" for name, state in found.items()
+    )
+    return ok(f"{' and '.join(_SENSORS)} are on; {', '.join(schedules)}")
 
 
 def _pool_of_runs(instance: dg.DagsterInstance) -> int | None:

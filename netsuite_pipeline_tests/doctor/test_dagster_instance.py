@@ -159,8 +159,12 @@ class Sensors:
 @pytest.mark.parametrize(
     ("sensors", "status", "said"),
     [
-        (Sensors(), Status.OK, "the schedule nightly_import is off"),
-        (Sensors(wave_dispatcher=(True, "SKIPPED", 5), nightly_import=(True, "SKIPPED", 9999)), Status.OK, "is on"),
+        (Sensors(), Status.OK, "nightly_import is off, weekly_import is off"),
+        (
+            Sensors(wave_dispatcher=(True, "SKIPPED", 5), nightly_import=(True, "SKIPPED", 9999)),
+            Status.OK,
+            "nightly_import is on",
+        ),
         (Sensors(wave_dispatcher=(False, "SKIPPED", 5)), Status.ERROR, "wave_dispatcher is switched off"),
         (
             Sensors(batch_discovery=(True, "FAILURE", 60)),
