@@ -1,6 +1,6 @@
 """How often and how long a request is tried again: bounded attempts, full jitter, `Retry-After`.
 
-Which errors qualify is decided by their class in `errors`.
+Which errors qualify is decided by their reaction, in `errors`.
 """
 
 import logging
@@ -8,9 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
-from netsuite_pipeline.netsuite.errors import TransientError
+from netsuite_pipeline.netsuite.errors import NetSuiteError, Reaction, TransientError
 
 _log = logging.getLogger(__name__)
 
@@ -18,6 +18,8 @@ ATTEMPTS = 5
 # One wait, and all waits of one query, in seconds. A batch that needs longer is tried again by its wave.
 LONGEST_WAIT = 60.0
 TOTAL_WAIT = 180.0
+
+_AGAIN = frozenset({Reaction.RETRY, Reaction.BACK_OFF})
 
 # Oracle asks for a delay that grows and is not fixed (help bridgehead_1509974866); with full jitter, clients
 # that were refused together do not come back together.
@@ -27,7 +29,7 @@ _backoff = wait_random_exponential(multiplier=2, max=LONGEST_WAIT)
 def retrying(pause: Callable[[float], None]) -> Retrying:
     """A fresh retry loop. It calls `pause` with the seconds to wait, and in the end raises the last error."""
     return Retrying(
-        retry=retry_if_exception_type(TransientError),
+        retry=retry_if_exception(_is_tried_again),
         stop=_enough,
         wait=_wait,
         before_sleep=_report,
@@ -53,6 +55,10 @@ def seconds_of(retry_after: str | None, *, now: datetime) -> float:
             return 0.0
         seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
     return min(max(seconds, 0.0), LONGEST_WAIT)
+
+
+def _is_tried_again(error: BaseException) -> bool:
+    return isinstance(error, NetSuiteError) and error.reaction in _AGAIN
 
 
 def _wait(state: RetryCallState) -> float:

@@ -12,6 +12,7 @@ from netsuite_pipeline.netsuite.errors import (
     NetSuiteError,
     QueryRejected,
     RateLimited,
+    Reaction,
     RecordTypeUnavailable,
     TimedOut,
     TransientError,
@@ -22,20 +23,20 @@ from netsuite_pipeline.record_types.failure import FailureCategory
 
 SAMPLES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "error_bodies.json").read_text())["samples"]
 
-EXPECTED: dict[str, tuple[type[NetSuiteError], str]] = {
-    "401_invalid_login": (AuthenticationFailed, "INVALID_LOGIN"),
-    "400_invalid_content": (QueryRejected, "INVALID_CONTENT"),
-    "404_nonexistent_id": (QueryRejected, "NONEXISTENT_ID"),
-    "400_invalid_request": (QueryRejected, "INVALID_REQUEST"),
-    "429_concurrency": (RateLimited, "CONCURRENCY_LIMIT_EXCEEDED"),
-    "500_unexpected_error": (Unavailable, "UNEXPECTED_ERROR"),
-    "400_suiteql_unknown_identifier": (QueryRejected, "INVALID_PARAMETER"),
-    "400_suiteql_unknown_table": (RecordTypeUnavailable, "INVALID_PARAMETER"),
-    "400_suiteql_record_not_available": (RecordTypeUnavailable, "INVALID_PARAMETER"),
-    "400_record_q_invalid": (QueryRejected, "INVALID_PARAMETER"),
-    "403_insufficient_permission": (RecordTypeUnavailable, "INSUFFICIENT_PERMISSION"),
-    "400_invalid_header_language": (QueryRejected, "INVALID_HEADER"),
-    "400_date_parse_text": (QueryRejected, "INVALID_PARAMETER"),
+EXPECTED: dict[str, tuple[type[NetSuiteError], str, Reaction]] = {
+    "401_invalid_login": (AuthenticationFailed, "INVALID_LOGIN", Reaction.STOP),
+    "400_invalid_content": (QueryRejected, "INVALID_CONTENT", Reaction.GIVE_UP),
+    "404_nonexistent_id": (QueryRejected, "NONEXISTENT_ID", Reaction.GIVE_UP),
+    "400_invalid_request": (QueryRejected, "INVALID_REQUEST", Reaction.GIVE_UP),
+    "429_concurrency": (RateLimited, "CONCURRENCY_LIMIT_EXCEEDED", Reaction.BACK_OFF),
+    "500_unexpected_error": (Unavailable, "UNEXPECTED_ERROR", Reaction.RETRY),
+    "400_suiteql_unknown_identifier": (QueryRejected, "INVALID_PARAMETER", Reaction.DROP_COLUMN),
+    "400_suiteql_unknown_table": (RecordTypeUnavailable, "INVALID_PARAMETER", Reaction.UNAVAILABLE),
+    "400_suiteql_record_not_available": (RecordTypeUnavailable, "INVALID_PARAMETER", Reaction.UNAVAILABLE),
+    "400_record_q_invalid": (QueryRejected, "INVALID_PARAMETER", Reaction.GIVE_UP),
+    "403_insufficient_permission": (RecordTypeUnavailable, "INSUFFICIENT_PERMISSION", Reaction.UNAVAILABLE),
+    "400_invalid_header_language": (QueryRejected, "INVALID_HEADER", Reaction.GIVE_UP),
+    "400_date_parse_text": (QueryRejected, "INVALID_PARAMETER", Reaction.GIVE_UP),
 }
 
 
@@ -51,35 +52,52 @@ def test_every_known_body_has_an_expectation():
 def test_known_body_is_classified_and_quoted(sample):
     body = sample["body"]
     error = answered(body["status"], json.dumps(body).encode())
-    kind, code = EXPECTED[sample["name"]]
-    assert (type(error), error.code, error.status) == (kind, code, body["status"])
+    kind, code, reaction = EXPECTED[sample["name"]]
+    assert (type(error), error.code, error.status, error.reaction) == (kind, code, body["status"], reaction)
     assert body["o:errorDetails"][0]["detail"][:300] in str(error)
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "category"),
+    ("status", "kind", "category", "reaction"),
     [
-        (302, Unavailable, FailureCategory.API_UNAVAILABLE),
-        (401, AuthenticationFailed, FailureCategory.AUTHENTICATION),
-        (403, QueryRejected, FailureCategory.PERMANENT_ERROR),
-        (408, TimedOut, FailureCategory.TIMEOUT),
-        (429, RateLimited, FailureCategory.API_RATE_LIMIT),
-        (500, Unavailable, FailureCategory.API_UNAVAILABLE),
-        (502, Unavailable, FailureCategory.API_UNAVAILABLE),
-        (503, Unavailable, FailureCategory.API_UNAVAILABLE),
-        (504, Unavailable, FailureCategory.API_UNAVAILABLE),
+        (302, Unavailable, FailureCategory.API_UNAVAILABLE, Reaction.RETRY),
+        (401, AuthenticationFailed, FailureCategory.AUTHENTICATION, Reaction.STOP),
+        (403, QueryRejected, FailureCategory.PERMANENT_ERROR, Reaction.GIVE_UP),
+        (408, TimedOut, FailureCategory.TIMEOUT, Reaction.RETRY),
+        (429, RateLimited, FailureCategory.API_RATE_LIMIT, Reaction.BACK_OFF),
+        (500, Unavailable, FailureCategory.API_UNAVAILABLE, Reaction.RETRY),
+        (502, Unavailable, FailureCategory.API_UNAVAILABLE, Reaction.RETRY),
+        (503, Unavailable, FailureCategory.API_UNAVAILABLE, Reaction.RETRY),
+        (504, Unavailable, FailureCategory.API_UNAVAILABLE, Reaction.RETRY),
     ],
 )
 @pytest.mark.parametrize("body", [b"", b"<html>Bad Gateway</html>", b"[]", b'{"o:errorDetails": ["?"]}', b"\xff"])
-def test_status_decides_when_the_body_says_nothing(status, kind, category, body):
+def test_status_decides_when_the_body_says_nothing(status, kind, category, reaction, body):
     error = answered(status, body)
-    assert (type(error), error.category, error.code) == (kind, category, None)
+    assert (type(error), error.category, error.reaction, error.code) == (kind, category, reaction, None)
     assert str(error) == f"HTTP {status}"
 
 
 def test_restlet_concurrency_refusal_is_a_rate_limit_although_its_status_is_400():
     body = b'{"o:errorDetails": [{"detail": "Request limit", "o:errorCode": "SSS_REQUEST_LIMIT_EXCEEDED"}]}'
     assert isinstance(answered(400, body), RateLimited)
+
+
+def test_a_language_that_is_refused_names_the_setting_and_its_value():
+    sample = next(sample for sample in SAMPLES if sample["name"] == "400_invalid_header_language")
+    error = answered(400, json.dumps(sample["body"]).encode())
+    assert "set NETSUITE_LANGUAGE=zh," in error.said
+
+
+def test_a_language_that_is_refused_without_another_one_names_the_setting():
+    details = {"detail": "Invalid language.", "o:errorHeader": "Accept-Language", "o:errorCode": "INVALID_HEADER"}
+    error = answered(400, json.dumps({"o:errorDetails": [details]}).encode())
+    assert "set NETSUITE_LANGUAGE to the company's default language" in error.said
+
+
+def test_another_header_that_is_refused_is_no_matter_of_languages():
+    details = {"detail": "Invalid header value.", "o:errorHeader": "Prefer", "o:errorCode": "INVALID_HEADER"}
+    assert "NETSUITE_LANGUAGE" not in answered(400, json.dumps({"o:errorDetails": [details]}).encode()).said
 
 
 def test_the_unknown_column_is_named():
@@ -136,7 +154,8 @@ def test_a_long_detail_is_trimmed():
 
 
 def test_an_error_keeps_its_kind_and_code_when_it_gets_context():
-    error = answered(503, b"", **{"Retry-After": "9"}).within("Count records")
+    error = answered(503, b"", **{"Retry-After": "9", "Date": "today"}).within("Count records")
+    assert error.date == "today"
     assert (str(error), type(error), error.status) == ("Count records: HTTP 503", Unavailable, 503)
     assert isinstance(error, TransientError)
     assert error.retry_after == "9"
