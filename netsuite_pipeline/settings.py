@@ -12,10 +12,12 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from netsuite_pipeline.business_hours import BusinessHours
 
 _TBA = ("netsuite_consumer_key", "netsuite_consumer_secret", "netsuite_token_id", "netsuite_token_secret")
 _M2M = ("netsuite_client_id", "netsuite_certificate_id", "netsuite_private_key_file")
@@ -54,6 +56,21 @@ class Settings(BaseSettings):
         ge=1,
         le=100,
         description="Requests in flight, shared equally by the runs that may talk to NetSuite at once.",
+    )
+    netsuite_reserve: int = Field(0, ge=0, le=99, description="How many of them are left to other integrations.")
+    netsuite_business_hours_time_zone: str = Field("UTC", description="Whose clocks NETSUITE_BUSINESS_HOURS go by.")
+    netsuite_business_hours: str | None = Field(
+        None, description="Hours of the weekdays, e.g. 08:00-18:00, with fewer requests in flight."
+    )
+    netsuite_business_concurrency: int | None = Field(
+        None,
+        ge=1,
+        le=100,
+        validate_default=True,
+        description="Requests in flight in these hours; runs under way follow.",
+    )
+    netsuite_language: str | None = Field(
+        None, description="The company's language, e.g. en; only if NetSuite refuses the user's (INVALID_HEADER)."
     )
     netsuite_timeout: float = Field(
         120.0,
@@ -138,7 +155,7 @@ class Settings(BaseSettings):
             raise ValueError("expected an absolute path, because daemon, runs and command start in different folders")
         return value
 
-    @field_validator("netsuite_time_zone", "schedule_time_zone")
+    @field_validator("netsuite_time_zone", "schedule_time_zone", "netsuite_business_hours_time_zone")
     @classmethod
     def _zone_is_known(cls, value: str | None) -> str | None:
         try:
@@ -153,6 +170,42 @@ class Settings(BaseSettings):
         # Whether the fields are in bounds is known to Dagster, which the schedules ask.
         if not re.fullmatch(r"\S+( +\S+){4}", value.strip()):
             raise ValueError("expected five fields of cron: minute, hour, day, month and weekday, e.g. 0 2 * * 1-6")
+        return value
+
+    @field_validator("netsuite_reserve")
+    @classmethod
+    def _reserve_leaves_some(cls, value: int, info: ValidationInfo) -> int:
+        concurrency = info.data.get("netsuite_concurrency")
+        if concurrency is not None and value >= concurrency:
+            raise ValueError(f"reserving {value} leaves none of NETSUITE_CONCURRENCY={concurrency}")
+        return value
+
+    @field_validator("netsuite_business_hours")
+    @classmethod
+    def _hours_are_hours(cls, value: str | None) -> str | None:
+        if value is not None:
+            BusinessHours.parse(value, zone=ZoneInfo("UTC"))
+        return value
+
+    @field_validator("netsuite_business_concurrency")
+    @classmethod
+    def _business_is_less(cls, value: int | None, info: ValidationInfo) -> int | None:
+        hours = info.data.get("netsuite_business_hours")
+        if hours is not None and value is None:
+            raise ValueError(f"NETSUITE_BUSINESS_HOURS={hours} needs it")
+        if hours is None and value is not None and "netsuite_business_hours" in info.data:
+            raise ValueError("it needs NETSUITE_BUSINESS_HOURS")
+        if value is not None and {"netsuite_concurrency", "netsuite_reserve"} <= info.data.keys():
+            usual = info.data["netsuite_concurrency"] - info.data["netsuite_reserve"]
+            if value > usual:
+                raise ValueError(f"{value} is more than the {usual} requests in flight of all other hours")
+        return value
+
+    @field_validator("netsuite_language")
+    @classmethod
+    def _language_is_a_tag(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*", value):
+            raise ValueError("expected a language such as en or zh_CN")
         return value
 
     @field_validator("netsuite_account_id")
@@ -216,6 +269,13 @@ class Settings(BaseSettings):
             return self.netsuite_base_url
         host = self.require_account().lower().replace("_", "-")
         return f"https://{host}.suitetalk.api.netsuite.com"
+
+    @cached_property
+    def business_hours(self) -> BusinessHours | None:
+        """The hours with fewer requests in flight; None if there are none."""
+        if self.netsuite_business_hours is None:
+            return None
+        return BusinessHours.parse(self.netsuite_business_hours, zone=ZoneInfo(self.netsuite_business_hours_time_zone))
 
     def require_account(self) -> str:
         """The account id, upper case with underscores as the OAuth realm wants it; SettingsError if unset."""

@@ -62,6 +62,16 @@ def test_every_setting_says_what_it_means(name):
         ("NETSUITE_AUTH", "password"),
         ("NETSUITE_CONCURRENCY", "0"),
         ("NETSUITE_CONCURRENCY", "many"),
+        ("NETSUITE_RESERVE", "-1"),
+        ("NETSUITE_RESERVE", "5"),
+        ("NETSUITE_BUSINESS_HOURS_TIME_ZONE", "Berlin"),
+        ("NETSUITE_BUSINESS_HOURS_TIME_ZONE", "Europe"),
+        ("NETSUITE_BUSINESS_HOURS_TIME_ZONE", "../etc/passwd"),
+        ("NETSUITE_BUSINESS_HOURS", "8-18"),
+        ("NETSUITE_BUSINESS_HOURS", "18:00-08:00"),
+        ("NETSUITE_BUSINESS_CONCURRENCY", "0"),
+        ("NETSUITE_LANGUAGE", "english please"),
+        ("NETSUITE_LANGUAGE", "zh\r\nX: 1"),
         ("NETSUITE_TIMEOUT", "0"),
         ("NETSUITE_TIMEOUT", "901"),
         ("NETSUITE_TIME_ZONE", "Pacific"),
@@ -200,3 +210,59 @@ def test_adopted_tables_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) 
     assert Settings.load().adopt_tables == ()
     monkeypatch.setenv("ADOPT_TABLES", "customers, items,")
     assert Settings.load().adopt_tables == ("customers", "items")
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        (
+            {"NETSUITE_CONCURRENCY": "5", "NETSUITE_RESERVE": "6"},
+            "NETSUITE_RESERVE is not usable: reserving 6 leaves none of NETSUITE_CONCURRENCY=5.",
+        ),
+        (
+            {"NETSUITE_BUSINESS_HOURS": "08:00-18:00"},
+            "NETSUITE_BUSINESS_CONCURRENCY is not usable: NETSUITE_BUSINESS_HOURS=08:00-18:00 needs it.",
+        ),
+        (
+            {"NETSUITE_BUSINESS_CONCURRENCY": "2"},
+            "NETSUITE_BUSINESS_CONCURRENCY is not usable: it needs NETSUITE_BUSINESS_HOURS.",
+        ),
+        (
+            {
+                "NETSUITE_CONCURRENCY": "5",
+                "NETSUITE_RESERVE": "2",
+                "NETSUITE_BUSINESS_HOURS": "08:00-18:00",
+                "NETSUITE_BUSINESS_CONCURRENCY": "4",
+            },
+            "NETSUITE_BUSINESS_CONCURRENCY is not usable: 4 is more than the 3 requests in flight of all other hours.",
+        ),
+        (
+            {"NETSUITE_BUSINESS_HOURS": "18:00-08:00", "NETSUITE_BUSINESS_CONCURRENCY": "2"},
+            "NETSUITE_BUSINESS_HOURS is not usable: expected the first time to be before the second, on the same day.",
+        ),
+    ],
+)
+def test_settings_that_do_not_go_together_are_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str
+) -> None:
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as caught:
+        Settings.load()
+    assert str(caught.value) == message
+
+
+def test_business_hours_are_in_their_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.load().business_hours is None
+    monkeypatch.setenv("NETSUITE_BUSINESS_HOURS", "08:00-18:00")
+    monkeypatch.setenv("NETSUITE_BUSINESS_HOURS_TIME_ZONE", "Europe/Berlin")
+    monkeypatch.setenv("NETSUITE_BUSINESS_CONCURRENCY", "2")
+    hours = Settings.load().business_hours
+    assert hours is not None
+    assert (hours.start.hour, hours.end.hour, hours.zone.key) == (8, 18, "Europe/Berlin")
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN", "pt-BR", "zh-Hant-TW"])
+def test_languages_are_accepted_in_the_usual_forms(monkeypatch: pytest.MonkeyPatch, language: str) -> None:
+    monkeypatch.setenv("NETSUITE_LANGUAGE", language)
+    assert Settings.load().netsuite_language == language
