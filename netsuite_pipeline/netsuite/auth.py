@@ -37,8 +37,9 @@ _UNAUTHORIZED = 401
 _TOKEN_PATH = "/services/rest/auth/oauth2/v1/token"  # noqa: S105 - a path
 # Oracle's page prints a comma-separated text, its own decoded sample an array (help section_162790605110).
 _SCOPE = ["rest_webservices"]
-# Oracle allows up to an hour; an assertion is used at once.
-_ASSERTION_SECONDS = 300
+# How far clocks may be apart: a timestamp of OAuth 1.0a may be off by so much (help subsect_156935170194), and so long
+# an assertion is valid. Oracle allows up to an hour for the latter, but it is used at once.
+CLOCK_TOLERANCE_SECONDS = 300
 # What Oracle documents for a token whose answer does not say (help section_162755359851).
 _TOKEN_SECONDS = 3600.0
 _REFRESH_MARGIN_SECONDS = 300.0
@@ -164,7 +165,7 @@ class ClientCredentialsAuth(httpx.Auth):
             "scope": _SCOPE,
             "aud": self.token_url,
             "iat": now,
-            "exp": now + _ASSERTION_SECONDS,
+            "exp": now + CLOCK_TOLERANCE_SECONDS,
         }
         return jwt.encode(claims, self._private_key, algorithm=self._algorithm, headers={"kid": self._certificate_id})
 
@@ -238,7 +239,9 @@ def _token_refusal(response: httpx.Response) -> NetSuiteError | None:
     error = classify(response)
     if isinstance(error, TransientError):
         return error
-    return AuthenticationFailed(f"no access token: {error}", status=error.status, code=error.code)
+    refusal = AuthenticationFailed(f"no access token: {error}", status=error.status, code=error.code)
+    refusal.date = error.date
+    return refusal
 
 
 def _token_of(response: httpx.Response) -> tuple[SecretStr, float]:

@@ -1,26 +1,25 @@
 """NetSuiteClient: SuiteQL over HTTP for many threads at once, with bounds on requests, retries and time.
 
 Query text is made in `suiteql`; what an answer means as an error is decided in `errors`, how often it is
-tried again in `retry`, how a request is signed in `auth`.
+tried again in `retry`, how many are sent at once in `governor`, how a request is signed in `auth`.
 """
 
-import copy
 import datetime as dt
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 import orjson
 
 from netsuite_pipeline.netsuite.auth import auth_for
+from netsuite_pipeline.netsuite.budget import Budget, budget_of
 from netsuite_pipeline.netsuite.errors import (
     AuthenticationFailed,
     QueryCancelled,
@@ -31,6 +30,8 @@ from netsuite_pipeline.netsuite.errors import (
     Unavailable,
     classify,
 )
+from netsuite_pipeline.netsuite.governor import Governor, SlotStats
+from netsuite_pipeline.netsuite.login import CredentialGate, OnLogin, paused, refused
 from netsuite_pipeline.netsuite.page import PAGE_SIZE, Page
 from netsuite_pipeline.netsuite.retry import ATTEMPTS, retrying
 from netsuite_pipeline.settings import Settings
@@ -44,27 +45,37 @@ _CANCEL_SECONDS = 0.2
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 Sleep = Callable[[float], None]
+Now = Callable[[], dt.datetime]
 Answer = TypeVar("Answer")
 
 
-class OnLogin(Protocol):
-    """Whoever wants to know whether NetSuite accepts the credentials."""
-
-    def __call__(self, *, accepted: bool) -> None:
-        """Called by the thread that learned it."""
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClientStats:
     """What a client has done so far. `seconds_waiting` is the time between attempts, over all threads."""
 
+    slots: SlotStats
     requests: int = 0
     retries: int = 0
     seconds_waiting: float = 0.0
 
+    @property
+    def summary(self) -> str:
+        """One line for the log of a run."""
+        slots = self.slots
+        return (
+            f"NetSuite: {self.requests} requests, {self.retries} tried again; at most {slots.most} in flight,"
+            f" {slots.limit} of {slots.ceiling} allowed at the end, fewer {slots.refusals} times after a 429 and"
+            f" {slots.slowdowns} times for slow answers; waited {slots.seconds_queued:.1f} s for slots and"
+            f" {self.seconds_waiting:.1f} s between attempts."
+        )
+
 
 class NetSuiteClient:
-    """Runs SuiteQL queries. Thread-safe; at most `concurrency` requests are in flight."""
+    """Runs SuiteQL queries. Thread-safe; at most `concurrency` requests are in flight, fewer after a 429."""
 
     def __init__(
         self,
@@ -72,31 +83,38 @@ class NetSuiteClient:
         base_url: str,
         auth: httpx.Auth,
         identity: str,
-        concurrency: int,
+        concurrency: int | Budget,
         timeout: float,
+        language: str | None = None,
         refusal: AuthenticationFailed | None = None,
         on_login: OnLogin | None = None,
         sleep: Sleep = time.sleep,
+        now: Now = _utc_now,
     ) -> None:
         """`identity` names account and scheme in errors. `timeout` is in seconds, for an answer to arrive.
 
-        With a `refusal` nothing is sent, and every query raises it. `on_login` is told once whether NetSuite accepts
-        the credentials, and once more should it refuse them later.
+        A `concurrency` that is a Budget may change while the client lives. With a `refusal` nothing is sent, and every
+        query raises it. `on_login` is told once whether NetSuite accepts the credentials, and once more should it
+        refuse them later. `now` is this machine's time, aware.
         """
-        self.concurrency = concurrency
+        budget = concurrency if isinstance(concurrency, Budget) else Budget(usual=concurrency)
+        self.concurrency = budget.most
         self._identity = identity
         self._timeout = timeout
         self._sleep = sleep
-        self._slots = threading.BoundedSemaphore(concurrency)
-        self._gate = _CredentialGate(refusal, on_login)
-        self._stats = ClientStats()
+        self._now = now
+        self._governor = Governor(lambda: budget.at(now()))
+        self._gate = CredentialGate(refusal, on_login)
+        self._stats = ClientStats(slots=self._governor.stats)
         self._stats_lock = threading.Lock()
+        headers = {"Prefer": "transient", "Accept": "application/json", "Accept-Encoding": "gzip"}
         self._http = httpx.Client(
             base_url=base_url,
             auth=auth,
-            headers={"Prefer": "transient", "Accept": "application/json", "Accept-Encoding": "gzip"},
+            # Without a header NetSuite takes the language of the integration's user.
+            headers=headers if language is None else {**headers, "Accept-Language": language},
             timeout=httpx.Timeout(timeout, connect=_CONNECT_SECONDS),
-            limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+            limits=httpx.Limits(max_connections=budget.most, max_keepalive_connections=budget.most),
             event_hooks={"request": [self._count_request]},
             # A company's proxy does not lead to a server on this machine.
             trust_env=urlsplit(base_url).hostname not in _LOOPBACK,
@@ -107,14 +125,15 @@ class NetSuiteClient:
         cls,
         settings: Settings,
         *,
-        concurrency: int | None = None,
+        concurrency: int | Budget | None = None,
         paused_until: dt.datetime | None = None,
         on_login: OnLogin | None = None,
         sleep: Sleep = time.sleep,
+        now: Now = _utc_now,
     ) -> Self:
         """A client for the account of the settings. Sends nothing; SettingsError if a credential is unusable.
 
-        `concurrency` replaces NETSUITE_CONCURRENCY, for a run that shares the account's slots with others.
+        `concurrency` replaces the budget of all runs, for a run that shares the account's slots with others.
         `paused_until` (naive UTC) is given when the credentials were refused lately: then every query says so.
         """
         identity = (
@@ -125,11 +144,13 @@ class NetSuiteClient:
             base_url=settings.netsuite_url,
             auth=auth_for(settings),
             identity=identity,
-            concurrency=concurrency or settings.netsuite_concurrency,
+            concurrency=concurrency or budget_of(settings),
             timeout=settings.netsuite_timeout,
-            refusal=_paused(identity, paused_until) if paused_until else None,
+            language=settings.netsuite_language,
+            refusal=paused(identity, paused_until) if paused_until else None,
             on_login=on_login,
             sleep=sleep,
+            now=now,
         )
 
     def __enter__(self) -> Self:
@@ -148,7 +169,7 @@ class NetSuiteClient:
     def stats(self) -> ClientStats:
         """What has been done so far; a snapshot."""
         with self._stats_lock:
-            return self._stats
+            return replace(self._stats, slots=self._governor.stats)
 
     def query(self, sql: str, *, cancelled: threading.Event | None = None) -> Page:
         """The first page, of at most PAGE_SIZE rows, that `sql` answers.
@@ -200,10 +221,12 @@ class NetSuiteClient:
         read: Callable[[bytes], Answer],
         cancelled: threading.Event | None,
     ) -> Answer:
-        if cancelled is not None and cancelled.is_set():
-            raise QueryCancelled("cancelled")
-        with self._gate.admitted(), self._slots:
+        _check(cancelled)
+        with self._gate.admitted(), self._governor.slot() as slot:
+            # Waiting for the slot may have taken long.
+            _check(cancelled)
             body = self._send(build())
+            slot.size = len(body)
         return read(body)
 
     def _send(self, request: httpx.Request) -> bytes:
@@ -222,10 +245,7 @@ class NetSuiteClient:
         except httpx.RequestError as error:
             raise Unavailable(f"no complete answer ({type(error).__name__}: {error})") from error
         except AuthenticationFailed as error:
-            raise error.within(
-                f"Log in to {self._identity}, twice. Check the credentials, the role's permissions and this"
-                " machine's clock; nothing more is sent, because five failures lock the login. NetSuite says"
-            ) from error
+            raise refused(error, identity=self._identity, now=self._now()) from error
 
     def _pause(self, seconds: float, *, cancelled: threading.Event | None) -> None:
         with self._stats_lock:
@@ -246,53 +266,9 @@ class NetSuiteClient:
             self._stats = replace(self._stats, requests=self._stats.requests + 1)
 
 
-class _CredentialGate:
-    """Lets one request alone try the credentials, and none any more once they were refused.
-
-    Five failures within 30 minutes lock the login (Oracle help subsect_156935170194), so wrong credentials
-    must not be tried by every thread.
-    """
-
-    def __init__(self, refusal: AuthenticationFailed | None, on_login: OnLogin | None) -> None:
-        self._first = threading.Lock()
-        self._accepted = False
-        self._refusal = refusal
-        self._on_login = on_login
-
-    @contextmanager
-    def admitted(self) -> Iterator[None]:
-        """Around one request; AuthenticationFailed at once if the credentials are known to be refused."""
-        with nullcontext() if self._accepted else self._first:
-            if self._refusal is not None:
-                raise copy.copy(self._refusal)
-            try:
-                yield
-            except AuthenticationFailed as error:
-                if self._refusal is None:
-                    self._refusal = error
-                    self._tell(accepted=False)
-                raise
-            except (QueryRejected, RecordTypeUnavailable):
-                self._accept()
-                raise
-            self._accept()
-
-    def _accept(self) -> None:
-        if not self._accepted:
-            self._accepted = True
-            self._tell(accepted=True)
-
-    def _tell(self, *, accepted: bool) -> None:
-        if self._on_login is not None:
-            self._on_login(accepted=accepted)
-
-
-def _paused(identity: str, until: dt.datetime) -> AuthenticationFailed:
-    return AuthenticationFailed(
-        f"Log in to {identity}: NetSuite refused these credentials lately, and five failures lock the login. Nothing is"
-        f" sent until {until:%Y-%m-%d %H:%M} UTC, unless they are changed; once they are mended on NetSuite's side,"
-        " `netsuite-pipeline import start` tries them at once."
-    )
+def _check(cancelled: threading.Event | None) -> None:
+    if cancelled is not None and cancelled.is_set():
+        raise QueryCancelled("cancelled")
 
 
 def _read_until(response: httpx.Response, deadline: float) -> bytes:

@@ -129,7 +129,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.do_POST()
 
     def _write(self, reply: Reply) -> None:
-        self.send_response(reply.status)
+        if "Date" in reply.headers:
+            # Otherwise the answer would have two.
+            self.send_response_only(reply.status)
+        else:
+            self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(reply.body)))

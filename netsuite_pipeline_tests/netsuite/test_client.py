@@ -44,6 +44,13 @@ def test_a_query_is_sent_as_netsuite_documents_it(serve):
     assert (page.total, page.has_more, page.attempts) == (1500, True, 1)
 
 
+def test_a_language_is_sent_only_when_it_is_set(serve):
+    for setting in (None, "zh_CN"):
+        server, client = serve(rows(), netsuite_language=setting)
+        client.query(SQL)
+        assert server.seen[0].headers.get("accept-language") == setting
+
+
 def test_a_compressed_answer_is_unpacked(serve):
     body = gzip.compress(rows({"refid": "7"}).body)
     _, client = serve(Reply(body=body, headers={"Content-Encoding": "gzip"}))
@@ -249,6 +256,70 @@ def test_waiting_for_a_slot_is_no_timeout(serve, waits, monkeypatch):
         for future in [threads.submit(client.query, SQL) for _ in range(5)]:
             future.result()
     assert waits == []
+
+
+def test_a_429_halves_what_is_in_flight_until_it_goes_well_again(serve):
+    server, client = serve(rows(), LIMITED, rows(), netsuite_concurrency=4)
+    client.query(SQL)
+    client.query(SQL)
+    assert (client.stats.slots.limit, client.stats.slots.refusals) == (2, 1)
+    server.gate = threading.Event()
+    with ThreadPoolExecutor(4) as threads:
+        futures = [threads.submit(client.query, SQL) for _ in range(4)]
+        wait_for(lambda: server.most_at_once == 2, what="two requests", every=0.01)
+        time.sleep(0.05)
+        assert len(server.seen) == 5
+        server.gate.set()
+        for future in futures:
+            future.result()
+    for _ in range(20):
+        client.query(SQL)
+    assert client.stats.slots.limit == 4
+
+
+def test_the_ceiling_follows_the_business_hours_while_the_client_lives(settings_for):
+    now = datetime(2026, 3, 2, 7, 59, tzinfo=UTC)
+    settings = settings_for(
+        "http://127.0.0.1:1",
+        netsuite_concurrency=9,
+        netsuite_reserve=1,
+        netsuite_business_hours="08:00-18:00",
+        netsuite_business_concurrency=3,
+    )
+    with NetSuiteClient.connect(settings, now=lambda: now) as client:
+        seen = []
+        for hour in (7, 8, 17, 18):
+            now = now.replace(hour=hour)
+            seen.append(client.stats.slots.limit)
+    assert seen == [8, 3, 3, 8]
+    assert client.concurrency == 8
+
+
+def test_the_summary_is_one_line_with_all_that_was_waited_for(serve, waits):
+    _, client = serve(rows(), LIMITED, Reply(503), rows(), netsuite_concurrency=5)
+    client.query(SQL)
+    client.query(SQL)
+    assert client.stats.summary == (
+        "NetSuite: 4 requests, 2 tried again; at most 1 in flight, 2 of 5 allowed at the end, fewer 1 times after a 429"
+        f" and 0 times for slow answers; waited 0.0 s for slots and {sum(waits):.1f} s between attempts."
+    )
+
+
+def test_a_query_that_is_cancelled_while_it_waits_for_a_slot_sends_nothing(serve):
+    server, client = serve(rows(), netsuite_concurrency=1)
+    client.query(SQL)
+    server.gate = threading.Event()
+    cancelled = threading.Event()
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(client.query, SQL)
+        wait_for(lambda: len(server.seen) == 2, what="the request that has the slot", every=0.01)
+        second = threads.submit(client.query, SQL, cancelled=cancelled)
+        cancelled.set()
+        server.gate.set()
+        first.result()
+        with pytest.raises(QueryCancelled):
+            second.result()
+    assert len(server.seen) == 2
 
 
 def test_concurrency_can_be_a_share_of_the_accounts(settings_for):
