@@ -48,6 +48,7 @@ def build_record_asset(record_type: RecordType, catalog: Catalog, *, run_batches
                 runs=pool_limit(context.instance),
                 run_id=context.run.run_id,
                 warn=context.log.warning,
+                tell=context.log.info,
             ),
             job_id=wave.get(JOB),
             dispatch_key=wave.get(DISPATCH),

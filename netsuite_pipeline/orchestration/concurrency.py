@@ -1,12 +1,13 @@
-"""How the runs that import share NETSUITE_CONCURRENCY: equally, by the limit of their pool.
+"""How the runs that import share the budget of requests in flight: equally, by the limit of their pool.
 
 The limit is Dagster's (dagster.yaml, or Deployment > Concurrency in the UI); it holds for all machines.
 """
 
 import dagster as dg
 
+from netsuite_pipeline.netsuite.budget import Budget, budget_of
 from netsuite_pipeline.orchestration.tags import NETSUITE_POOL
-from netsuite_pipeline.settings import SettingsError
+from netsuite_pipeline.settings import Settings, SettingsError
 
 
 def pool_limit(instance: dg.DagsterInstance) -> int | None:
@@ -17,17 +18,27 @@ def pool_limit(instance: dg.DagsterInstance) -> int | None:
     return instance.get_concurrency_config().pool_config.default_pool_limit
 
 
-def share_of(concurrency: int, *, runs: int | None) -> int:
-    """The requests that each of `runs` runs may have in flight, when one slot is left for planning.
+def share_of(settings: Settings, *, runs: int | None) -> Budget:
+    """What each of `runs` runs may have in flight, when one request is left for planning.
 
-    One slot when nobody knows how many runs there are. SettingsError when there are more runs than slots.
+    One request when nobody knows how many runs there are. SettingsError when there are more runs than requests.
     """
     if not runs:
-        return 1
-    if concurrency < runs:
+        return Budget(usual=1)
+    whole = budget_of(settings)
+    reserve = settings.netsuite_reserve
+    setting = f"NETSUITE_CONCURRENCY={settings.netsuite_concurrency}"
+    usual = _share(whole.usual, runs=runs, setting=f"{setting} less NETSUITE_RESERVE={reserve}" if reserve else setting)
+    if whole.business is None:
+        return Budget(usual=usual)
+    business = _share(whole.business, runs=runs, setting=f"NETSUITE_BUSINESS_CONCURRENCY={whole.business}")
+    return Budget(usual=usual, business=business, hours=whole.hours)
+
+
+def _share(requests: int, *, runs: int, setting: str) -> int:
+    if requests < runs:
         raise SettingsError(
-            f"NETSUITE_CONCURRENCY={concurrency} is too little for the {runs} runs that the pool {NETSUITE_POOL} lets"
-            " talk to NetSuite at once: raise it, or lower the limit of the pool (in dagster.yaml, or in the UI under"
-            " Deployment, Concurrency)."
+            f"{setting} is too little for the {runs} runs that the pool {NETSUITE_POOL} lets talk to NetSuite at once:"
+            " raise it, or lower the limit of the pool (in dagster.yaml, or in the UI under Deployment, Concurrency)."
         )
-    return max(1, (concurrency - 1) // runs)
+    return max(1, (requests - 1) // runs)

@@ -33,8 +33,8 @@ from netsuite_pipeline.warehouse.watermarks import noted_deletions
 class AccountFetch:
     """What a BatchRun fetches with. `runs` may talk to NetSuite at once; None: nobody knows, so one request at a time.
 
-    `warn` is told of columns that the account lacks. `of_batches` is off for ranges that are parts of batches: they get
-    no watermarks.
+    `warn` is told of columns that the account lacks, `tell` in the end how NetSuite answered. `of_batches` is off for
+    ranges that are parts of batches: they get no watermarks.
     """
 
     pipeline: PipelineResource
@@ -42,13 +42,14 @@ class AccountFetch:
     runs: int | None
     run_id: str
     warn: Callable[[str], None]
+    tell: Callable[[str], None] | None = None
     of_batches: bool = True
 
     def __call__(self, wanted: Wanted) -> Fetched:
         """The batches that are wanted, in their order, each complete or failed with its reason."""
         settings = self.pipeline.settings()
-        concurrency = share_of(settings.netsuite_concurrency, runs=self.runs)
-        with self.pipeline.client(concurrency=concurrency) as client, self.pipeline.engine() as engine:
+        share = share_of(settings, runs=self.runs)
+        with self.pipeline.client(concurrency=share, tell=self.tell) as client, self.pipeline.engine() as engine:
             memory = ColumnMemory(engine, account=account_of(settings), record_type=self.record_type)
             try:
                 view = view_of_account(self.record_type, memory=memory, queries=client, claimant=self.run_id)

@@ -3,7 +3,7 @@
 No connection and no secret is opened or read before a run asks; loading the code location needs neither.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Self
@@ -12,6 +12,7 @@ import dagster as dg
 from sqlalchemy import Engine, MetaData
 
 from netsuite_pipeline.netsuite.auth import credentials_digest
+from netsuite_pipeline.netsuite.budget import Budget
 from netsuite_pipeline.netsuite.client import NetSuiteClient
 from netsuite_pipeline.orchestration.heartbeat import heartbeats
 from netsuite_pipeline.record_types.catalog import Catalog
@@ -64,12 +65,18 @@ class PipelineResource(dg.ConfigurableResource["PipelineResource"]):
 
     @contextmanager
     def client(
-        self, *, concurrency: int = 1, timeout: float | None = None, insist: bool = False
+        self,
+        *,
+        concurrency: int | Budget = 1,
+        timeout: float | None = None,
+        insist: bool = False,
+        tell: Callable[[str], None] | None = None,
     ) -> Iterator[NetSuiteClient]:
         """A client that has at most `concurrency` requests in flight.
 
         `timeout`, in seconds, is an upper bound on NETSUITE_TIMEOUT for callers that cannot wait that long. Credentials
-        that were refused lately are not tried again, unless a person is there who asks for it: then `insist`.
+        that were refused lately are not tried again, unless a person is there who asks for it: then `insist`. In the
+        end `tell` is told in one line what was asked and how it was answered.
         """
         settings = self.settings()
         if timeout is not None and timeout < settings.netsuite_timeout:
@@ -81,4 +88,8 @@ class PipelineResource(dg.ConfigurableResource["PipelineResource"]):
             paused_until=None if insist else logins.paused_until(),
             on_login=logins.remember,
         ) as client:
-            yield client
+            try:
+                yield client
+            finally:
+                if tell is not None:
+                    tell(client.stats.summary)
