@@ -8,7 +8,7 @@ import copy
 import datetime as dt
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
@@ -32,14 +32,19 @@ class CredentialGate:
 
     def __init__(self, refusal: AuthenticationFailed | None, on_login: OnLogin | None) -> None:
         self._first = threading.Lock()
-        self._accepted = False
+        self._accepted = threading.Event()
         self._refusal = refusal
         self._on_login = on_login
 
     @contextmanager
     def admitted(self) -> Iterator[None]:
         """Around one request; AuthenticationFailed at once if the credentials are known to be refused."""
-        with nullcontext() if self._accepted else self._first:
+        with ExitStack() as turn:
+            if not self._accepted.is_set():
+                turn.enter_context(self._first)
+                if self._accepted.is_set():
+                    # Learned while this thread waited; the others must not wait for it in turn.
+                    turn.close()
             if self._refusal is not None:
                 raise copy.copy(self._refusal)
             try:
@@ -55,8 +60,8 @@ class CredentialGate:
             self._accept()
 
     def _accept(self) -> None:
-        if not self._accepted:
-            self._accepted = True
+        if not self._accepted.is_set():
+            self._accepted.set()
             self._tell(accepted=True)
 
     def _tell(self, *, accepted: bool) -> None:

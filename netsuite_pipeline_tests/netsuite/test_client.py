@@ -220,6 +220,22 @@ def test_the_first_request_goes_alone_until_an_answer_proves_the_credentials(ser
     assert server.most_at_once <= 4
 
 
+def test_those_who_waited_for_the_first_answer_go_together(serve):
+    server, client = serve(rows(), netsuite_concurrency=4)
+    server.gate = first = threading.Event()
+    with ThreadPoolExecutor(4) as threads:
+        futures = [threads.submit(client.query, SQL) for _ in range(4)]
+        wait_for(lambda: len(server.seen) == 1, what="the first request", every=0.01)
+        server.gate = threading.Event()
+        first.set()
+        try:
+            wait_for(lambda: server.most_at_once == 3, what="the three others", every=0.01, seconds=5)
+        finally:
+            server.gate.set()
+        for future in futures:
+            future.result()
+
+
 def test_a_rejected_query_proves_the_credentials_too(serve):
     server, client = serve(fault(400, "INVALID_PARAMETER"), rows(), netsuite_concurrency=2)
     with pytest.raises(QueryRejected):
