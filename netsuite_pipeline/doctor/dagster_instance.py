@@ -18,6 +18,7 @@ from netsuite_pipeline.orchestration.concurrency import pool_limit, share_of
 from netsuite_pipeline.orchestration.location import build_definitions
 from netsuite_pipeline.orchestration.schedules import NIGHTLY, WEEKLY
 from netsuite_pipeline.orchestration.tags import NETSUITE_POOL
+from netsuite_pipeline.settings import Settings, SettingsError
 
 INSTANCE = "dagster.instance"
 
@@ -92,9 +93,7 @@ def instance_checks(deployment: Deployment) -> tuple[Check, ...]:
         check(
             "pool",
             f"pool {NETSUITE_POOL} against NETSUITE_CONCURRENCY",
-            lambda: pool_answer(
-                pool_limit(deployment.instance), concurrency=configuration.settings.netsuite_concurrency
-            ),
+            lambda: pool_answer(pool_limit(deployment.instance), settings=configuration.settings),
             LOAD,
         ),
         check(
@@ -120,19 +119,21 @@ def runs_at_once(instance: dg.DagsterInstance) -> int | None:
     return min(limits) if limits else None
 
 
-def pool_answer(limit: int | None, *, concurrency: int) -> Answer:
-    """Whether the runs that the pool lets talk to NetSuite each get a request. SettingsError if they do not."""
+def pool_answer(limit: int | None, *, settings: Settings) -> Answer:
+    """Whether the runs that the pool lets talk to NetSuite each get a request."""
     if limit is None:
         return warning("no limit: each run has one request in flight, and there may be any number of runs", _LIMITS)
     if limit < 1:
         return error(f"its limit is {limit}, so no run may talk to NetSuite", _LIMITS)
-    if concurrency < limit:
+    try:
+        share = share_of(settings, runs=limit)
+    except SettingsError as refused:
         return error(
-            f"{limit} runs at once, and NETSUITE_CONCURRENCY={concurrency} is too little for them",
-            f"raise NETSUITE_CONCURRENCY to {limit + 1}, or lower the pool's limit (dagster.yaml; UI: Deployment,"
-            " Concurrency)",
+            f"{limit} runs at once, and no request for each of them",
+            f"{refused} Counted with the one that is left for planning, NETSUITE_CONCURRENCY less NETSUITE_RESERVE"
+            f" should be {limit + 1}.",
         )
-    return ok(f"{limit} runs at once with {share_of(concurrency, runs=limit)} requests each, one left for planning")
+    return ok(f"{limit} runs at once with {share.usual} requests each, one left for planning")
 
 
 def in_flight_answer(runs: int | None, *, run_batches: int, wave_size: int) -> Answer:

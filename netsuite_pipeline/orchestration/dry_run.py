@@ -117,7 +117,7 @@ def dry_run(
         asked = client.stats.requests
     side_by_side = pool_runs or 1
     runs = sum(estimate.runs for estimate in types)
-    readers = share_of(settings.netsuite_concurrency, runs=pool_runs) * side_by_side
+    readers = share_of(settings, runs=pool_runs).usual * side_by_side
     return DryRun(
         mode=mode,
         types=tuple(types),

@@ -20,6 +20,7 @@ from netsuite_pipeline.doctor.dagster_instance import (
     sensors_answer,
 )
 from netsuite_pipeline.doctor.finding import Finding, Status
+from netsuite_pipeline.settings import Settings
 from netsuite_pipeline_tests.doctor.conftest import Configured, found
 
 NOW = dt.datetime(2026, 11, 26, 3, tzinfo=dt.UTC)
@@ -105,7 +106,7 @@ def test_a_backfill_keeps_to_the_wave_size(runs: int | None, batches: int, statu
     [(2, 5, Status.OK), (2, 2, Status.OK), (3, 2, Status.ERROR), (0, 5, Status.ERROR), (None, 5, Status.WARNING)],
 )
 def test_every_run_of_the_pool_gets_a_request(limit: int | None, concurrency: int, status: Status) -> None:
-    assert pool_answer(limit, concurrency=concurrency).status is status
+    assert pool_answer(limit, settings=Settings(netsuite_concurrency=concurrency)).status is status
 
 
 class Daemons:
@@ -163,7 +164,7 @@ class Sensors:
         (
             Sensors(wave_dispatcher=(True, "SKIPPED", 5), nightly_import=(True, "SKIPPED", 9999)),
             Status.OK,
-            "nightly_import is on",
+            "nightly_import is on, weekly_import is off",
         ),
         (Sensors(wave_dispatcher=(False, "SKIPPED", 5)), Status.ERROR, "wave_dispatcher is switched off"),
         (
