@@ -11,7 +11,7 @@ from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.catalog import CatalogError
 from netsuite_pipeline.record_types.custom import adopting
-from netsuite_pipeline.warehouse.adoption import edition_of_adopted, lacking_columns
+from netsuite_pipeline.warehouse.adoption import edition_for, lacking_columns
 from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline.warehouse.errors import SchemaError
 from netsuite_pipeline.warehouse.frames import read_frame
@@ -136,9 +136,9 @@ def test_what_it_has_no_column_for_is_known(importer: Importer) -> None:
 
 
 def test_a_column_that_its_owner_adds_is_filled(importer: Importer, engine: sa.Engine) -> None:
-    before = edition_of_adopted(engine, THEIRS)
+    before = edition_for(engine, THEIRS)
     importer.run(f"ALTER TABLE widgets ADD {importer.quoted('order')} BIGINT")
-    assert edition_of_adopted(engine, THEIRS) != before
+    assert edition_for(engine, THEIRS) != before
 
 
 def test_what_its_owner_changes_meanwhile_is_not_overwritten(
