@@ -14,7 +14,7 @@ demo: $(INSTALLED)
 dev: $(INSTALLED)
 	@$(BIN)/netsuite-pipeline dev
 
-# One worker more than the two cores that are expected: the end-to-end tests wait for half of their time.
+# One worker more than the two cores that are expected: end-to-end tests wait for daemons and sensors now and then.
 test: lint
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
