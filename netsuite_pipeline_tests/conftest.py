@@ -27,20 +27,13 @@ _LONGEST = (
 )
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """End-to-end tests first, the longest first, and every second of them where the second worker begins.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """End-to-end tests first, the longest first.
 
     pytest-xdist gives each worker an equal share of what is collected, in its order, and who has finished takes from
-    the end of another's share. So two workers start with the end-to-end tests, which took 12 minutes on one of them,
-    and the others do most of the rest meanwhile.
+    the end of another's share. So the first worker starts with the end-to-end tests, and does little else.
     """
     items.sort(key=_rank)
-    workers = getattr(config, "workerinput", {}).get("workercount", 1)
-    if workers > 2:
-        waiting = [item for item in items if _rank(item) <= len(_LONGEST)]
-        others = items[len(waiting) :]
-        share = len(items) // workers - len(waiting[::2])
-        items[:] = [*waiting[::2], *others[:share], *waiting[1::2], *others[share:]]
 
 
 def _rank(item: pytest.Item) -> int:
