@@ -30,6 +30,7 @@ from netsuite_pipeline.netsuite.client import NetSuiteClient
 from netsuite_pipeline.netsuite.clock import AccountClock, account_zone, zone_of
 from netsuite_pipeline.netsuite.errors import (
     AuthenticationFailed,
+    IncompleteRead,
     NetSuiteError,
     QueryRejected,
     RecordTypeUnavailable,
@@ -246,8 +247,11 @@ class AccountChanges:
 
     def changed_ids(self, record_type: RecordType, since: dt.datetime) -> list[int]:
         """The ids that changed since, ascending."""
-        with self._asking(record_type.name):
-            return changed_ids(self._client, record_type, since)
+        try:
+            with self._asking(record_type.name):
+                return changed_ids(self._client, record_type, since)
+        except QueryRejected as error:
+            raise NotAnswered(str(error)) from error
 
     def table_buckets(self, record_type: RecordType, *, span: BatchRange, width: int) -> Mapping[int, TableCount]:
         """The table's rows by buckets."""
@@ -275,6 +279,8 @@ class AccountChanges:
         """
         try:
             yield
+        except IncompleteRead as error:
+            raise NotAnswered(str(error)) from error
         except TransientError as error:
             if self._unanswered not in {None, record_type}:
                 raise

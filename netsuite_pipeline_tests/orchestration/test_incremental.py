@@ -422,6 +422,21 @@ def test_a_type_whose_count_netsuite_does_not_answer_does_not_keep_the_others_fr
     deployment.assert_exact("customer", "vendor")
 
 
+def test_a_type_whose_counts_are_unreadable_does_not_keep_the_others_from_being_imported(
+    deployment: Deployment,
+) -> None:
+    deployment.full("customer", "location")
+    deployment.clock.forward(hours=1)
+    rename(deployment, ids_of(deployment, "customer")[3])
+    # An answer of the census that lacks its count.
+    fault = Fault(FaultKind.DROP_KEY, times=None, match="FROM location", column="records")
+    deployment.sandbox.faults.add(fault)
+    night = a_day_later(deployment, "customer", "location")
+    assert night.status is JobStatus.PARTIAL
+    assert "no count" in str(night.reason("location"))
+    deployment.assert_exact("customer")
+
+
 def test_an_outage_ends_the_plan_instead_of_being_met_by_every_type(deployment: Deployment) -> None:
     deployment.full("customer", "location", "vendor")
     deployment.sandbox.faults.add(Fault(FaultKind.UNAVAILABLE, times=None, match="AS highest"))
