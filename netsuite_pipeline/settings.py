@@ -134,6 +134,11 @@ class Settings(BaseSettings):
     )
     wave_retry_attempts: int = Field(3, ge=0, le=20, description="How often a failed batch is tried again.")
     wave_timeout: int = Field(1800, ge=1, description="Seconds after which a wave without progress is reported.")
+    wave_outage_timeout: int = Field(
+        21_600,
+        ge=1,
+        description="Seconds that imports under way wait for a NetSuite that does not answer; then they fail.",
+    )
     wave_inter_wave_delay: int = Field(30, ge=0, le=86_400, description="Seconds between two waves.")
     wave_retry_timeout_errors: bool = Field(default=True, description="Try again after timeouts.")
     wave_retry_api_errors: bool = Field(default=True, description="Try again after rate limits and an unavailable API.")

@@ -88,10 +88,12 @@ class NetSuiteClient:
         language: str | None = None,
         refusal: AuthenticationFailed | None = None,
         on_login: OnLogin | None = None,
+        attempts: int = ATTEMPTS,
         sleep: Sleep = time.sleep,
         now: Now = _utc_now,
     ) -> None:
-        """`identity` names account and scheme in errors. `timeout` is in seconds, for an answer to arrive.
+        """`identity` names account and scheme in errors. `timeout` is in seconds, for an answer to arrive. A query is
+        sent at most `attempts` times.
 
         A `concurrency` that is a Budget may change while the client lives. With a `refusal` nothing is sent, and every
         query raises it. `on_login` is told once whether NetSuite accepts the credentials, and once more should it
@@ -101,6 +103,7 @@ class NetSuiteClient:
         self.concurrency = budget.most
         self._identity = identity
         self._timeout = timeout
+        self._attempts = attempts
         self._sleep = sleep
         self._now = now
         self._governor = Governor(lambda: budget.at(now()))
@@ -128,6 +131,7 @@ class NetSuiteClient:
         concurrency: int | Budget | None = None,
         paused_until: dt.datetime | None = None,
         on_login: OnLogin | None = None,
+        attempts: int = ATTEMPTS,
         sleep: Sleep = time.sleep,
         now: Now = _utc_now,
     ) -> Self:
@@ -149,6 +153,7 @@ class NetSuiteClient:
             language=settings.netsuite_language,
             refusal=paused(identity, paused_until) if paused_until else None,
             on_login=on_login,
+            attempts=attempts,
             sleep=sleep,
             now=now,
         )
@@ -205,11 +210,11 @@ class NetSuiteClient:
         cancelled: threading.Event | None = None,
     ) -> tuple[Answer, int]:
         """What `read` makes of the answer, and how many attempts it took: each builds and signs its own request."""
-        retry = retrying(partial(self._pause, cancelled=cancelled))
+        retry = retrying(partial(self._pause, cancelled=cancelled), attempts=self._attempts)
         try:
             answer = retry(self._attempt, build, read, cancelled)
         except TransientError as error:
-            tries = f"{retry.statistics['attempt_number']} of at most {ATTEMPTS} attempts"
+            tries = f"{retry.statistics['attempt_number']} of at most {self._attempts} attempts"
             raise error.within(f"{attempted} failed after {tries}, the last answer being") from error
         except (QueryRejected, RecordTypeUnavailable, QueryCancelled) as error:
             raise error.within(attempted) from error

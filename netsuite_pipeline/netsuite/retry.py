@@ -8,7 +8,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    wait_random_exponential,
+)
 
 from netsuite_pipeline.netsuite.errors import NetSuiteError, Reaction, TransientError
 
@@ -26,11 +31,11 @@ _AGAIN = frozenset({Reaction.RETRY, Reaction.BACK_OFF})
 _backoff = wait_random_exponential(multiplier=2, max=LONGEST_WAIT)
 
 
-def retrying(pause: Callable[[float], None]) -> Retrying:
+def retrying(pause: Callable[[float], None], *, attempts: int = ATTEMPTS) -> Retrying:
     """A fresh retry loop. It calls `pause` with the seconds to wait, and in the end raises the last error."""
     return Retrying(
         retry=retry_if_exception(_is_tried_again),
-        stop=_enough,
+        stop=lambda state: state.attempt_number >= attempts or _has_waited_enough(state),
         wait=_wait,
         before_sleep=_report,
         sleep=pause,
@@ -67,16 +72,15 @@ def _wait(state: RetryCallState) -> float:
     return max(_backoff(state), seconds_of(asked, now=datetime.now(UTC)))
 
 
-def _enough(state: RetryCallState) -> bool:
-    return state.attempt_number >= ATTEMPTS or state.idle_for + state.upcoming_sleep > TOTAL_WAIT
+def _has_waited_enough(state: RetryCallState) -> bool:
+    return state.idle_for + state.upcoming_sleep > TOTAL_WAIT
 
 
 def _report(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     _log.warning(
-        "NetSuite, attempt %d of %d: %s. Next in %.1f s.",
+        "NetSuite, attempt %d: %s. Next in %.1f s.",
         state.attempt_number,
-        ATTEMPTS,
         error,
         state.upcoming_sleep,
     )

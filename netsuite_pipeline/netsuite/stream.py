@@ -14,7 +14,14 @@ from itertools import groupby
 from types import MappingProxyType
 
 from netsuite_pipeline.netsuite.changes import read_changes, read_together
-from netsuite_pipeline.netsuite.errors import AuthenticationFailed, ColumnLost, NetSuiteError, RecordTypeUnavailable
+from netsuite_pipeline.netsuite.errors import (
+    AuthenticationFailed,
+    ColumnLost,
+    NetSuiteError,
+    RecordTypeUnavailable,
+    TimedOut,
+    Unavailable,
+)
 from netsuite_pipeline.netsuite.page import Queries, RawRow
 from netsuite_pipeline.netsuite.reading import COUNTED_TOGETHER, MeteredQueries, count_ranges, read_rows
 from netsuite_pipeline.record_types.batch import BatchRange, Increment, Watermark
@@ -28,6 +35,9 @@ FetchedBatch = TransformedBatch | FailedBatch
 _LOGGER = logging.getLogger(__name__)
 # What every other batch of the run would meet too.
 _FATAL = (AuthenticationFailed, RecordTypeUnavailable, ColumnLost)
+# So many batches in a row without an answer, after every attempt of their requests, and the others are not asked for:
+# each would take minutes to say the same.
+_UNANSWERED = 3
 
 
 def stream_batches(
@@ -45,7 +55,8 @@ def stream_batches(
     they are current.
     Up to `workers` threads read ahead of the caller; at most `workers` + 1 batches, or groups of increments with a few
     pages of rows, are held at any time, whatever the number of ranges. Refused credentials, a missing table or a lost
-    column fail every batch that is not read yet without asking again. Closing the generator cancels what is queued and
+    column fail every batch that is not read yet without asking again; so does a NetSuite that did not answer for three
+    batches in a row. Closing the generator cancels what is queued and
     waits for the requests in flight.
     """
     reader = _BatchReader(client, record_type, increments=increments, watermark=watermark)
@@ -100,8 +111,9 @@ class _BatchReader:
         self._increments = increments
         self._watermark = watermark
         self._transformer = RowTransformer(record_type)
-        # The first error of _FATAL.
+        # The first error of _FATAL, or that of the last batch that was asked for in vain.
         self._fatal: NetSuiteError | None = None
+        self._unanswered = 0
 
     def count(self, ranges: Sequence[BatchRange]) -> list[int]:
         """NetSuite's count of each range; runs in a thread of its own beside the reading."""
@@ -127,9 +139,15 @@ class _BatchReader:
         if self._fatal is not None:
             return self._failed(group, self._fatal)
         try:
-            return list(read(MeteredQueries(self._client, self.cancelled)))
+            batches: list[FetchedBatch] = list(read(MeteredQueries(self._client, self.cancelled)))
         except _FATAL as error:
             self._fatal = error
+            return self._failed(group, error)
+        except (Unavailable, TimedOut) as error:
+            # Threads may count past each other: then one batch more is asked for.
+            self._unanswered += 1
+            if self._unanswered >= _UNANSWERED:
+                self._fatal = error.within(f"Not asked for, after {_UNANSWERED} batches without an answer")
             return self._failed(group, error)
         except NetSuiteError as error:
             return self._failed(group, error)
@@ -138,6 +156,8 @@ class _BatchReader:
             _LOGGER.exception("Reading batch %s of %s", group[0].key, self._record_type.name)
             reason = f"unexpected {type(error).__name__}; the log of the run has the traceback"
             return [self._failed_for(batch, FailureCategory.UNKNOWN, reason) for batch in group]
+        self._unanswered = 0
+        return batches
 
     def _transformed(
         self, batch: BatchRange, queries: MeteredQueries, counts: Future[list[int]], index: int

@@ -30,6 +30,7 @@ class Lease:
         self._run_id = run_id
         self._limits = limits
         self._attempt = 1
+        self._max_retries: Mapping[BatchRange, int] = {}
         self.held: tuple[BatchRange, ...] = ()
         self.increments: Mapping[BatchRange, Increment] = {}
         self.as_of: dt.datetime | None = None
@@ -40,7 +41,7 @@ class Lease:
         `increments` and `as_of` are then those of `waves.batch_store.Started`.
         """
         started = self._store.start_batches(self._dispatch_key, ranges, run_id=self._run_id, now=utc_now())
-        self.held, self._attempt = started.ranges, started.attempt
+        self.held, self._attempt, self._max_retries = started.ranges, started.attempt, started.max_retries
         self.increments, self.as_of = started.increments, started.as_of
 
     def completion(self, batch: BatchRange) -> Callable[[Connection, Ledger], None]:
@@ -68,7 +69,12 @@ class Lease:
             category=category,
             reason=reason,
             retry_at=retry_at(
-                category, attempt=self._attempt, dispatch_key=self._dispatch_key, limits=self._limits, now=now
+                category,
+                attempt=self._attempt,
+                max_retries=self._max_retries.get(batch, 0),
+                dispatch_key=self._dispatch_key,
+                limits=self._limits,
+                now=now,
             ),
             now=now,
         )

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, MetaData
 from netsuite_pipeline.netsuite.auth import credentials_digest
 from netsuite_pipeline.netsuite.budget import Budget
 from netsuite_pipeline.netsuite.client import NetSuiteClient
+from netsuite_pipeline.netsuite.retry import ATTEMPTS
 from netsuite_pipeline.orchestration.heartbeat import heartbeats
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.settings import Settings
@@ -69,10 +70,11 @@ class PipelineResource(dg.ConfigurableResource["PipelineResource"]):
         *,
         concurrency: int | Budget = 1,
         timeout: float | None = None,
+        attempts: int = ATTEMPTS,
         insist: bool = False,
         tell: Callable[[str], None] | None = None,
     ) -> Iterator[NetSuiteClient]:
-        """A client that has at most `concurrency` requests in flight.
+        """A client that has at most `concurrency` requests in flight and sends each at most `attempts` times.
 
         `timeout`, in seconds, is an upper bound on NETSUITE_TIMEOUT for callers that cannot wait that long. Credentials
         that were refused lately are not tried again, unless a person is there who asks for it: then `insist`. In the
@@ -87,6 +89,7 @@ class PipelineResource(dg.ConfigurableResource["PipelineResource"]):
             concurrency=concurrency,
             paused_until=None if insist else logins.paused_until(),
             on_login=logins.remember,
+            attempts=attempts,
         ) as client:
             try:
                 yield client

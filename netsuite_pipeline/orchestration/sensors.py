@@ -15,10 +15,12 @@ from netsuite_pipeline.netsuite.reading import MeteredQueries
 from netsuite_pipeline.orchestration.faults import EXPECTED
 from netsuite_pipeline.orchestration.import_start import NetSuiteSource
 from netsuite_pipeline.orchestration.jobs import ImportJob
+from netsuite_pipeline.orchestration.outages import SourceWatch, asking
 from netsuite_pipeline.orchestration.partitions import PartitionRegistry
 from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
 from netsuite_pipeline.orchestration.wave_dispatch import WaveDispatcher
 from netsuite_pipeline.record_types.catalog import Catalog
+from netsuite_pipeline.warehouse.missing_columns import account_of
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.waves.change_planning import Unavailable
 from netsuite_pipeline.waves.errors import PlanError
@@ -56,15 +58,17 @@ def build_dispatcher_sensor(catalog: Catalog, import_jobs: Sequence[ImportJob]) 
         context: dg.SensorEvaluationContext, pipeline: PipelineResource
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         try:
-            limits = Limits.of(pipeline.settings())
+            settings = pipeline.settings()
             with pipeline.engine() as engine:
                 ensure_tables(engine, warehouse_metadata(catalog))
+                store = WaveStore(engine)
                 dispatcher = WaveDispatcher(
                     instance=context.instance,
-                    store=WaveStore(engine),
-                    limits=limits,
+                    store=store,
+                    limits=Limits.of(settings),
                     record_types=catalog.names,
                     declarations=catalog.digest,
+                    watch=SourceWatch(store=store, account=account_of(settings), ask=asking(pipeline)),
                 )
                 answers = list(dispatcher.tick())
         except EXPECTED as error:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 import dagster as dg
 
 from netsuite_pipeline.orchestration.colours import settle_colours
+from netsuite_pipeline.orchestration.outages import SourceWatch
 from netsuite_pipeline.orchestration.supervision import SILENCE, end_dead_runs
 from netsuite_pipeline.orchestration.tags import (
     DISPATCH,
@@ -21,11 +22,13 @@ from netsuite_pipeline.orchestration.tags import (
     import_job_name,
 )
 from netsuite_pipeline.record_types.failure import FailureCategory
-from netsuite_pipeline.waves.coordinator import JobState, decide
+from netsuite_pipeline.waves.circuit import CLOSED, Circuit
+from netsuite_pipeline.waves.coordinator import decide
 from netsuite_pipeline.waves.dispatch_store import InFlight
 from netsuite_pipeline.waves.failure_policy import retry_at
+from netsuite_pipeline.waves.job_state import JobState
 from netsuite_pipeline.waves.limits import Limits
-from netsuite_pipeline.waves.model import BatchStatus, Dispatch, Job, JobStatus, utc_now
+from netsuite_pipeline.waves.model import BatchStatus, Dispatch, Job, JobStatus, WaveStatus, utc_now
 from netsuite_pipeline.waves.store import WaveStore
 
 # Nobody plans that long: all record types, with every retry used up, take less.
@@ -52,8 +55,10 @@ class WaveDispatcher:
         limits: Limits,
         record_types: Collection[str],
         declarations: str | None = None,
+        watch: SourceWatch | None = None,
     ) -> None:
         """`record_types` are those that have an import job; Dagster refuses a whole tick that asks for another.
+        `watch` knows whether NetSuite answers; without one it is taken to.
 
         A job that was planned with other `declarations` (`Catalog.digest`) is not begun.
         """
@@ -62,14 +67,17 @@ class WaveDispatcher:
         self._record_types = record_types
         self._store = store
         self._limits = limits
+        self._watch = watch
 
     def tick(self) -> Iterator[dg.RunRequest | dg.SkipReason]:
         """What Dagster should launch now, for every open job, oldest first; or why it should launch nothing."""
         end_dead_runs(self._instance, self._store, record_types=self._record_types)
         waiting = []
         launched = False
-        for job in self._store.open_jobs():
-            requests, reason = self._advance_apart(job)
+        jobs = self._store.open_jobs()
+        circuit = self._watch.look(utc_now()) if self._watch and jobs else CLOSED
+        for job in jobs:
+            requests, reason = self._advance_apart(job, circuit)
             launched = launched or bool(requests)
             yield from requests
             if reason:
@@ -77,20 +85,21 @@ class WaveDispatcher:
         if not launched:
             yield dg.SkipReason(" ".join(waiting) or "No import is under way.")
 
-    def _advance_apart(self, job: Job) -> tuple[list[dg.RunRequest], str | None]:
+    def _advance_apart(self, job: Job, circuit: Circuit) -> tuple[list[dg.RunRequest], str | None]:
         """One job's turn; what goes wrong with it is told and does not keep the others from theirs."""
         try:
-            return self._advance(job)
+            return self._advance(job, circuit)
         except Exception as error:
             _LOGGER.exception("Dispatching import %s", job.job_id)
             return [], f"failed with {type(error).__name__}: {error}"
 
-    def _advance(self, job: Job) -> tuple[list[dg.RunRequest], str | None]:
+    def _advance(self, job: Job, circuit: Circuit) -> tuple[list[dg.RunRequest], str | None]:
         now = utc_now()
         if job.status is JobStatus.PLANNING and self._is_planner_gone(job, now):
             self._store.fail_job(job.job_id, "Planning was interrupted; start the import again.", now=now)
         again = self._supervise(job.job_id)
-        state = self._store.load_state(job.job_id, now=now)
+        whole_level = not self._limits.coordination
+        state = self._store.load_state(job.job_id, now=now, whole_level=whole_level, circuit=circuit)
         if self._is_declared_otherwise(job) and not _is_begun(state):
             self._store.fail_job(job.job_id, _DECLARED_OTHERWISE, now=now)
             return [], _DECLARED_OTHERWISE
@@ -162,6 +171,7 @@ class WaveDispatcher:
         again = retry_at(
             FailureCategory.UNKNOWN,
             attempt=held.dispatch.attempt,
+            max_retries=max(batch.max_retries for batch in held.dispatch.batches),
             dispatch_key=held.key,
             limits=self._limits,
             now=now,
@@ -170,6 +180,8 @@ class WaveDispatcher:
 
 
 def _is_begun(state: JobState) -> bool:
+    if any(wave.status is not WaveStatus.PENDING for wave in state.waves):
+        return True
     return any(batch.status is not BatchStatus.PENDING for wave in state.waves for batch in wave.batches)
 
 

@@ -21,13 +21,20 @@ from netsuite_pipeline.waves.transactions import chunks
 
 _ROW = wave_batches.c
 _HELD = select(
-    _ROW.batch_first, _ROW.batch_last, _ROW.attempt, _ROW.changed_since, _ROW.expected_records, import_jobs.c.as_of
+    _ROW.batch_first,
+    _ROW.batch_last,
+    _ROW.attempt,
+    _ROW.max_retries,
+    _ROW.changed_since,
+    _ROW.expected_records,
+    import_jobs.c.as_of,
 ).join_from(wave_batches, import_jobs, import_jobs.c.job_id == _ROW.job_id)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """The batches that a run holds now, in the order asked for, and which attempt this is (from 1).
+    """The batches that a run holds now, in the order asked for, and which attempt this is (from 1); `max_retries` says
+    how often each may be tried again.
 
     Of those in `increments` only what changed is to be read. `as_of` is NetSuite's time (naive UTC) when their import
     was planned, None if it did not tell.
@@ -35,6 +42,7 @@ class Started:
 
     attempt: int
     ranges: tuple[BatchRange, ...]
+    max_retries: Mapping[BatchRange, int]
     increments: Mapping[BatchRange, Increment]
     as_of: dt.datetime | None
 
@@ -70,6 +78,7 @@ class BatchStore(DispatchStore):
         return Started(
             attempt=max((row.attempt for row in held.values()), default=0),
             ranges=tuple(batch for batch in ranges if batch in held),
+            max_retries={batch: row.max_retries for batch, row in held.items()},
             increments={
                 batch: Increment(since=row.changed_since, expected=row.expected_records)
                 for batch, row in held.items()
@@ -130,7 +139,7 @@ class BatchStore(DispatchStore):
             .values(
                 status=BatchStatus.FAILED if retry_at is None else BatchStatus.RETRYING,
                 not_before=retry_at,
-                failed_at=now if retry_at is None else None,
+                failed_at=now,
                 failure_category=category,
                 failure_reason=fit_reason(reason),
                 updated_at=now,

@@ -7,73 +7,32 @@ The rules, in the order of their rank:
 3. Within a level, a wave starts when WAVE_COMPLETION_THRESHOLD percent of the one before it are over and
    WAVE_INTER_WAVE_DELAY seconds have passed since. Between levels there is no delay: nothing is left in
    flight then.
-4. Batches that are due for another attempt go before new ones.
+4. Batches that are due for another attempt go before new ones. Those that wait because NetSuite was away do not hold up
+   the next wave of their level: they go with it, or after the last one.
+Nothing is dispatched while the job is paused or NetSuite does not answer (`circuit`); a cancelled one ends when
+nothing is in flight any more.
 FEATURE_WAVE_COORDINATION=false lifts rules 2 and 3, not 1: everything that may run is dispatched at once, yet
 a record type is never imported before those it depends on.
 """
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.waves.failure_policy import MAX_DELAY
-from netsuite_pipeline.waves.limits import Limits
-from netsuite_pipeline.waves.model import (
-    IN_FLIGHT,
-    TERMINAL,
-    Batch,
-    BatchStatus,
-    Dispatch,
-    Job,
-    JobStatus,
-    RecordTypePlan,
-    Wave,
-    WaveStatus,
+from netsuite_pipeline.waves.job_end import early_end, job_end
+from netsuite_pipeline.waves.job_state import (
+    Decision,
+    JobEnd,
+    JobState,
+    WaveChange,
+    count_batches,
+    count_completed,
+    count_in_flight,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobState:
-    """Everything a decision needs: a job, its record types, its waves in ascending order, and the time
-    (naive UTC).
-    """
-
-    job: Job
-    types: tuple[RecordTypePlan, ...]
-    waves: tuple[Wave, ...]
-    now: dt.datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class WaveChange:
-    """What the row of a wave should say from now on; the counters are counts of its batches."""
-
-    number: int
-    status: WaveStatus
-    completed: int
-    failed: int
-    retried: int
-    reason: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobEnd:
-    """How an import ends, and why if not all went well."""
-
-    status: JobStatus
-    reason: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """What to do now. `waiting_for` is one sentence when nothing is dispatched and the job is not over."""
-
-    dispatches: tuple[Dispatch, ...] = ()
-    wave_changes: tuple[WaveChange, ...] = ()
-    end: JobEnd | None = None
-    waiting_for: str | None = None
+from netsuite_pipeline.waves.limits import Limits
+from netsuite_pipeline.waves.model import OVER, TERMINAL, Batch, BatchStatus, Dispatch, JobStatus, Wave, WaveStatus
 
 
 def decide(state: JobState, limits: Limits) -> Decision:
@@ -82,75 +41,38 @@ def decide(state: JobState, limits: Limits) -> Decision:
         return Decision(waiting_for="Waiting for the plan: NetSuite is being asked how many records there are.")
     if state.job.status is not JobStatus.RUNNING:
         return Decision()
-    end = _end(state, limits)
+    end = job_end(state, limits)
     changes = tuple(_wave_changes(state.waves, end))
     if end is not None:
         return Decision(wave_changes=changes, end=end)
-    dispatches = () if _stopping_failure(state, limits) else tuple(_dispatches(state, limits))
-    waiting_for = None if dispatches else _waiting_for(state, limits)
+    held_up = _held_up(state, limits)
+    dispatches = () if held_up else tuple(_dispatches(state, limits))
+    waiting_for = None if dispatches else held_up or _waiting_for(state, limits)
     return Decision(dispatches=dispatches, wave_changes=changes, waiting_for=waiting_for)
 
 
-def _batches(waves: Iterable[Wave]) -> Iterator[Batch]:
-    return (batch for wave in waves for batch in wave.batches)
-
-
-def _count(waves: Iterable[Wave], statuses: Iterable[BatchStatus]) -> int:
-    wanted = frozenset(statuses)
-    return sum(batch.status in wanted for batch in _batches(waves))
-
-
-def _end(state: JobState, limits: Limits) -> JobEnd | None:
-    stopping = _stopping_failure(state, limits)
-    if stopping is not None:
-        # Runs that are under way finish what they have; nothing new is dispatched meanwhile.
-        return None if _count(state.waves, IN_FLIGHT) else JobEnd(status=JobStatus.FAILED, reason=stopping)
-    if any(batch.status not in TERMINAL for batch in _batches(state.waves)):
-        return None
-    unavailable = [plan for plan in state.types if not plan.available]
-    failed = [batch for batch in _batches(state.waves) if batch.status is BatchStatus.FAILED]
-    if not unavailable and not failed:
-        return JobEnd(status=JobStatus.COMPLETED)
-    nothing_planned = len(unavailable) == len(state.types)
-    nothing_imported = bool(failed) and not _count(state.waves, {BatchStatus.COMPLETED})
-    status = JobStatus.FAILED if nothing_planned or nothing_imported else JobStatus.PARTIAL
-    return JobEnd(status=status, reason=_shortfall(unavailable, failed))
-
-
-def _stopping_failure(state: JobState, limits: Limits) -> str | None:
-    for batch in _batches(state.waves):
-        if batch.status is not BatchStatus.FAILED:
-            continue
-        if batch.failure_category is FailureCategory.AUTHENTICATION:
-            return (
-                f"Stopped, because NetSuite refused the login when batch {batch.range.key} of {batch.record_type} was "
-                "read: mend the credentials and start a new import."
-            )
-        if batch.failure_category is FailureCategory.PERMANENT_ERROR and not limits.continue_on_permanent:
-            return (
-                f"Stopped, because batch {batch.range.key} of {batch.record_type} failed for good and "
-                "WAVE_CONTINUE_ON_PERMANENT is off."
-            )
-    return None
-
-
-def _shortfall(unavailable: Sequence[RecordTypePlan], failed: Sequence[Batch]) -> str:
-    parts = [f"{plan.record_type} is unavailable ({plan.reason})" for plan in unavailable]
-    names = sorted(batch.record_type for batch in failed)
-    parts += [f"{len(list(group))} of {name}'s batches failed" for name, group in groupby(names)]
-    return "Not everything was imported: " + "; ".join(parts) + "."
+def _held_up(state: JobState, limits: Limits) -> str | None:
+    """Why nothing at all may be dispatched now, as a sentence."""
+    flying = count_in_flight(state.waves)
+    if early_end(state, limits) is not None:
+        return f"Stopping: {flying} batches are still in flight."
+    if state.job.paused_at is not None:
+        return f"Paused since {state.job.paused_at:%Y-%m-%d %H:%M} UTC, {flying} batches in flight."
+    return state.circuit.waiting_for
 
 
 def _wave_changes(waves: Iterable[Wave], end: JobEnd | None) -> Iterator[WaveChange]:
     for wave in waves:
-        status = _wave_status(wave)
-        stopped = end is not None and status not in {WaveStatus.COMPLETED, WaveStatus.FAILED}
+        if wave.unread and (end is None or wave.is_over):
+            continue
+        status = wave.status if wave.unread else _wave_status(wave)
+        stopped = end is not None and status not in OVER
         change = WaveChange(
             number=wave.number,
             status=WaveStatus.FAILED if stopped else status,
-            completed=_count([wave], {BatchStatus.COMPLETED}),
-            failed=_count([wave], {BatchStatus.FAILED}),
-            retried=sum(batch.attempt > 1 for batch in wave.batches),
+            completed=count_completed(wave),
+            failed=wave.failed if wave.unread else count_batches([wave], {BatchStatus.FAILED}),
+            retried=wave.retried if wave.unread else sum(batch.attempt > 1 for batch in wave.batches),
             reason=end.reason if end is not None and stopped else None,
         )
         if (change.status, change.completed, change.failed, change.retried) != (
@@ -172,7 +94,7 @@ def _wave_status(wave: Wave) -> WaveStatus:
 
 
 def _dispatches(state: JobState, limits: Limits) -> Iterator[Dispatch]:
-    room = None if limits.in_flight is None else limits.in_flight - _count(state.waves, IN_FLIGHT)
+    room = None if limits.in_flight is None else limits.in_flight - count_in_flight(state.waves)
     waves = _open_waves(state, limits)
     for status in (BatchStatus.RETRYING, BatchStatus.PENDING):
         for wave in waves:
@@ -197,10 +119,14 @@ def _open_waves(state: JobState, limits: Limits) -> list[Wave]:
     """
     for _, group in groupby(state.waves, key=lambda wave: wave.level):
         waves = list(group)
-        if all(batch.status in TERMINAL for batch in _batches(waves)):
+        if all(wave.is_over for wave in waves):
             continue
         opened: list[Wave] = []
         for wave in waves:
+            if wave.unread:
+                if wave.is_over:
+                    continue
+                break
             started = any(batch.status is not BatchStatus.PENDING for batch in wave.batches)
             if opened and not started and not _lets_next_start(opened[-1], state.now, limits):
                 break
@@ -213,12 +139,18 @@ def _lets_next_start(wave: Wave, now: dt.datetime, limits: Limits) -> bool:
     if not limits.coordination:
         return True
     needed = -(-limits.completion_threshold * len(wave.batches) // 100)
-    finished = sorted(batch.finished_at or now for batch in wave.batches if batch.status in TERMINAL)
+    finished = sorted(batch.finished_at or now for batch in wave.batches if _is_out_of_the_way(batch))
     if len(finished) < needed:
         return False
     waited = now - finished[needed - 1]
     # A negative wait means that the clock was set back; waiting for it to catch up could take hours.
     return waited < dt.timedelta() or waited >= dt.timedelta(seconds=limits.inter_wave_delay)
+
+
+def _is_out_of_the_way(batch: Batch) -> bool:
+    """Whether the next wave need not wait for the batch: it is over, or postponed because NetSuite was away."""
+    postponed = batch.status is BatchStatus.RETRYING and batch.failure_category is FailureCategory.API_UNAVAILABLE
+    return postponed or batch.status in TERMINAL
 
 
 def _runs_of(
@@ -265,13 +197,13 @@ def _is_due(batch: Batch, now: dt.datetime) -> bool:
 
 
 def _waiting_for(state: JobState, limits: Limits) -> str:
-    if _stopping_failure(state, limits) is not None:
-        return f"Stopping: {_count(state.waves, IN_FLIGHT)} batches are still in flight."
     waves = _open_waves(state, limits)
+    if not waves:
+        return "Waiting for the rows of waves that are over."
     level = waves[0].level
-    in_flight = _count(waves, IN_FLIGHT)
-    retrying = _count(waves, {BatchStatus.RETRYING})
-    parts = [f"{in_flight} batches of level {level} in flight"]
+    flying = count_in_flight(waves)
+    retrying = count_batches(waves, {BatchStatus.RETRYING})
+    parts = [f"{flying} batches of level {level} in flight"]
     if retrying:
         parts.append(f"{retrying} due for another attempt later")
     rest = [wave for wave in state.waves if wave.level == level and wave.number > waves[-1].number]

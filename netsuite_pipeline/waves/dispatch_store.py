@@ -1,4 +1,4 @@
-"""What the dispatcher reads and writes: a job's state, claimed dispatches, released ones, the rows of waves.
+"""What the dispatcher writes: claimed dispatches, released ones, the rows of waves; and what is in flight.
 
 Deciding what to dispatch is `coordinator`'s business; what a run reports about its batches is in
 `batch_store`.
@@ -12,46 +12,24 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, case, func, select, update
 
 from netsuite_pipeline.record_types.failure import FailureCategory
-from netsuite_pipeline.waves.coordinator import JobState, WaveChange
-from netsuite_pipeline.waves.errors import UnknownJob
-from netsuite_pipeline.waves.heartbeat_store import HeartbeatStore
+from netsuite_pipeline.waves.job_state import WaveChange
 from netsuite_pipeline.waves.model import (
     IN_FLIGHT,
-    Batch,
     BatchStatus,
     Dispatch,
     JobStatus,
     WaveStatus,
     predecessors,
 )
-from netsuite_pipeline.waves.rows import batch_of, job_of, type_plan_of, wave_of
+from netsuite_pipeline.waves.rows import batch_of
+from netsuite_pipeline.waves.state_store import BATCH_COLUMNS, StateStore
 from netsuite_pipeline.waves.tables import (
     fit_reason,
-    import_job_types,
     import_jobs,
     wave_batches,
     wave_coordination,
 )
 from netsuite_pipeline.waves.transactions import chunks
-
-_STATE_COLUMNS = (
-    wave_batches.c.wave_number,
-    wave_batches.c.batch_id,
-    wave_batches.c.record_type,
-    wave_batches.c.record_type_id,
-    wave_batches.c.batch_number,
-    wave_batches.c.batch_first,
-    wave_batches.c.batch_last,
-    wave_batches.c.expected_records,
-    wave_batches.c.changed_since,
-    wave_batches.c.is_dependency,
-    wave_batches.c.status,
-    wave_batches.c.attempt,
-    wave_batches.c.not_before,
-    wave_batches.c.completed_at,
-    wave_batches.c.failed_at,
-    wave_batches.c.failure_category,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,40 +48,8 @@ class _Beaten(Exception):  # noqa: N818
     """Someone else has one of the batches; whatever was claimed with it has to be rolled back."""
 
 
-class DispatchStore(HeartbeatStore):
+class DispatchStore(StateStore):
     """The dispatcher's side of the wave tables."""
-
-    def load_state(self, job_id: str, *, now: dt.datetime) -> JobState:
-        """The state on which `coordinator.decide` decides, read in one transaction; UnknownJob if there is
-        none.
-        """
-
-        def work(
-            connection: Connection,
-        ) -> tuple[Any, Sequence[Row[Any]], Sequence[Row[Any]], Sequence[Row[Any]]]:
-            job = connection.execute(select(import_jobs).where(import_jobs.c.job_id == job_id)).one_or_none()
-            types = select(import_job_types).where(import_job_types.c.job_id == job_id)
-            waves = select(wave_coordination).where(wave_coordination.c.job_id == job_id)
-            batches = select(*_STATE_COLUMNS).where(wave_batches.c.job_id == job_id)
-            return (
-                job,
-                connection.execute(types.order_by(import_job_types.c.level, import_job_types.c.record_type)).all(),
-                connection.execute(waves.order_by(wave_coordination.c.wave_number)).all(),
-                connection.execute(batches).all(),
-            )
-
-        job, types, waves, batches = self._transactions.read(work)
-        if job is None:
-            raise UnknownJob(f"There is no import job {job_id!r}.")
-        by_wave: dict[int, list[Batch]] = {}
-        for row in batches:
-            by_wave.setdefault(row.wave_number, []).append(batch_of(row))
-        return JobState(
-            job=job_of(job),
-            types=tuple(type_plan_of(row) for row in types),
-            waves=tuple(wave_of(row, by_wave.get(row.wave_number, [])) for row in waves),
-            now=now,
-        )
 
     def claim_dispatch(self, dispatch: Dispatch, *, in_flight_limit: int | None, now: dt.datetime) -> bool:
         """Takes exactly these batches for one dispatch, all or none; False if someone else was faster.
@@ -132,7 +78,7 @@ class DispatchStore(HeartbeatStore):
         """The dispatches of a job that are not over, to be compared with the runs that carry them."""
         statement = (
             select(
-                *_STATE_COLUMNS,
+                *BATCH_COLUMNS,
                 wave_batches.c.dispatch_key,
                 wave_batches.c.run_id,
             )
@@ -178,7 +124,7 @@ class DispatchStore(HeartbeatStore):
             .values(
                 status=target,
                 not_before=retry_at,
-                failed_at=now if retry_at is None else None,
+                failed_at=now,
                 failure_category=FailureCategory.UNKNOWN,
                 failure_reason=fit_reason(reason),
                 updated_at=now,

@@ -122,7 +122,12 @@ class JobStore:
         """
 
         def work(connection: Connection) -> bool:
-            if not _move_job(connection, job_id, JobStatus.RUNNING, planned_at=now, as_of=as_of):
+            planned = (
+                update(import_jobs)
+                .where(import_jobs.c.job_id == job_id, import_jobs.c.status == JobStatus.PLANNING)
+                .values(status=JobStatus.RUNNING, planned_at=now, as_of=as_of)
+            )
+            if connection.execute(planned).rowcount != 1:
                 return False
             _insert(connection, import_job_types, [_type_values(job_id, plan) for plan in types])
             _insert(connection, wave_coordination, [_wave_values(job_id, wave, now) for wave in waves])
@@ -136,8 +141,8 @@ class JobStore:
         return saved
 
     def finish_job(self, job_id: str, *, status: JobStatus, reason: str | None, now: dt.datetime) -> bool:
-        """Ends a job. False, and nothing changes, if it has ended or, unless it failed, still has unfinished
-        batches.
+        """Ends a job. False, and nothing changes, if it has ended or, unless it failed or was cancelled, still has
+        unfinished batches.
         """
         unfinished = (
             select(func.count())
@@ -146,7 +151,7 @@ class JobStore:
         )
 
         def work(connection: Connection) -> bool:
-            if status is not JobStatus.FAILED and connection.execute(unfinished).scalar_one():
+            if status not in {JobStatus.FAILED, JobStatus.CANCELLED} and connection.execute(unfinished).scalar_one():
                 return False
             failure_reason = None if reason is None else fit_reason(reason)
             return _move_job(connection, job_id, status, finished_at=now, failure_reason=failure_reason)

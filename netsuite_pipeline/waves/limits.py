@@ -18,7 +18,8 @@ class Limits:
     """How many batches may be in flight, when the next wave starts and what is tried again.
 
     `wave_size` and `run_batches` count batches, `completion_threshold` is a percentage, `inter_wave_delay` is
-    in seconds. `retryable` are the categories whose failures are tried again, `retry_attempts` how often.
+    in seconds. `retryable` are the categories whose failures are tried again, `retry_attempts` how often. Imports wait
+    `outage_timeout` seconds for a NetSuite that does not answer.
     """
 
     wave_size: int
@@ -26,6 +27,7 @@ class Limits:
     completion_threshold: int
     inter_wave_delay: int
     retry_attempts: int
+    outage_timeout: int
     retryable: frozenset[FailureCategory]
     continue_on_permanent: bool
     coordination: bool
@@ -47,6 +49,7 @@ class Limits:
             completion_threshold=settings.wave_completion_threshold,
             inter_wave_delay=settings.wave_inter_wave_delay,
             retry_attempts=settings.wave_retry_attempts,
+            outage_timeout=settings.wave_outage_timeout,
             retryable=frozenset(category for category, wanted in switches.items() if wanted),
             continue_on_permanent=settings.wave_continue_on_permanent,
             coordination=settings.feature_wave_coordination,

@@ -26,6 +26,7 @@ class JobStatus(StrEnum):
     COMPLETED = "completed"
     PARTIAL = "partial"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class ImportMode(StrEnum):
@@ -69,14 +70,21 @@ OPEN_JOBS = frozenset({JobStatus.PLANNING, JobStatus.RUNNING})
 IN_FLIGHT = frozenset({BatchStatus.DISPATCHED, BatchStatus.PROCESSING})
 TERMINAL = frozenset({BatchStatus.COMPLETED, BatchStatus.FAILED})
 UNFINISHED = frozenset(BatchStatus) - TERMINAL
+OVER = frozenset({WaveStatus.COMPLETED, WaveStatus.FAILED})
 
 # Every change of a status is in this table; the store guards its updates with it. One mapping per kind, because
 # members of different enums are equal when their texts are.
 TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = MappingProxyType(
     {
         JobStatus: {
-            JobStatus.PLANNING: frozenset({JobStatus.RUNNING, JobStatus.FAILED}),
-            JobStatus.RUNNING: frozenset({JobStatus.COMPLETED, JobStatus.PARTIAL, JobStatus.FAILED}),
+            JobStatus.PLANNING: frozenset({JobStatus.RUNNING, JobStatus.FAILED, JobStatus.CANCELLED}),
+            JobStatus.RUNNING: frozenset(
+                {JobStatus.COMPLETED, JobStatus.PARTIAL, JobStatus.FAILED, JobStatus.CANCELLED}
+            ),
+            # What failed or was left is tried again when a person asks for it.
+            JobStatus.PARTIAL: frozenset({JobStatus.RUNNING}),
+            JobStatus.FAILED: frozenset({JobStatus.RUNNING}),
+            JobStatus.CANCELLED: frozenset({JobStatus.RUNNING}),
         },
         # A wave may pass several stages between two looks of the dispatcher.
         WaveStatus: {
@@ -86,9 +94,15 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = Mapp
         },
         BatchStatus: {
             BatchStatus.PENDING: frozenset({BatchStatus.DISPATCHED}),
-            BatchStatus.DISPATCHED: frozenset({BatchStatus.PROCESSING, BatchStatus.RETRYING, BatchStatus.FAILED}),
-            BatchStatus.PROCESSING: frozenset({BatchStatus.COMPLETED, BatchStatus.RETRYING, BatchStatus.FAILED}),
-            BatchStatus.RETRYING: frozenset({BatchStatus.DISPATCHED}),
+            BatchStatus.DISPATCHED: frozenset(
+                {BatchStatus.PROCESSING, BatchStatus.RETRYING, BatchStatus.FAILED, BatchStatus.PENDING}
+            ),
+            BatchStatus.PROCESSING: frozenset(
+                {BatchStatus.COMPLETED, BatchStatus.RETRYING, BatchStatus.FAILED, BatchStatus.PENDING}
+            ),
+            BatchStatus.RETRYING: frozenset({BatchStatus.DISPATCHED, BatchStatus.PENDING}),
+            # Back to pending only when a person asks for it.
+            BatchStatus.FAILED: frozenset({BatchStatus.PENDING}),
         },
     }
 )
@@ -132,6 +146,8 @@ class Job:
     planned_at: dt.datetime | None = None
     finished_at: dt.datetime | None = None
     failure_reason: str | None = None
+    paused_at: dt.datetime | None = None
+    cancelled_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +171,7 @@ class Batch:
     `batch_number` is its position in the partition order of its record type: batches with consecutive numbers
     form one partition range. `changed_since` (account-local) is set if only what changed since is read; then
     `expected_records` counts that. `attempt` counts dispatches, 0 before the first. `finished_at` is when it
-    completed or failed for good, `not_before` when a retry is due.
+    completed or failed last, `not_before` when a retry is due; attempts beyond `max_retries` + 1 are not made.
     """
 
     batch_id: str
@@ -171,6 +187,7 @@ class Batch:
     not_before: dt.datetime | None = None
     finished_at: dt.datetime | None = None
     failure_category: FailureCategory | None = None
+    max_retries: int = 0
 
 
 def batch_id(job_id: str, record_type_id: int, within: BatchRange) -> str:
@@ -180,7 +197,11 @@ def batch_id(job_id: str, record_type_id: int, within: BatchRange) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Wave:
-    """A wave and its batches, all of one level. The counters are those last stored."""
+    """A wave and its batches, all of one level. The counters are those last stored.
+
+    `unread` batches are left out: all of them when they are over, or when none was dispatched yet and it is not the
+    wave's turn. Then status and counters are right as they are.
+    """
 
     number: int
     level: int
@@ -189,6 +210,12 @@ class Wave:
     completed: int = 0
     failed: int = 0
     retried: int = 0
+    unread: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every batch completed or failed for good."""
+        return self.status in OVER if self.unread else all(batch.status in TERMINAL for batch in self.batches)
 
 
 @dataclass(frozen=True, kw_only=True)

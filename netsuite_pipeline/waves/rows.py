@@ -36,6 +36,8 @@ def job_of(row: Row[Any]) -> Job:
         planned_at=row.planned_at,
         finished_at=row.finished_at,
         failure_reason=row.failure_reason,
+        paused_at=row.paused_at,
+        cancelled_at=row.cancelled_at,
     )
 
 
@@ -51,7 +53,7 @@ def type_plan_of(row: Row[Any]) -> RecordTypePlan:
 
 
 def wave_of(row: Row[Any], batches: Sequence[Batch]) -> Wave:
-    """The wave in a row of wave_coordination, with its batches in dispatch order."""
+    """The wave in a row of wave_coordination, with its batches in dispatch order; none if they were not read."""
     return Wave(
         number=row.wave_number,
         level=row.dependency_level,
@@ -60,6 +62,7 @@ def wave_of(row: Row[Any], batches: Sequence[Batch]) -> Wave:
         completed=row.completed_batches,
         failed=row.failed_batches,
         retried=row.retried_batches,
+        unread=row.total_batches - len(batches),
     )
 
 
@@ -79,4 +82,5 @@ def batch_of(row: Row[Any]) -> Batch:
         not_before=row.not_before,
         finished_at=row.completed_at or row.failed_at,
         failure_category=None if row.failure_category is None else FailureCategory(row.failure_category),
+        max_retries=row.max_retries,
     )

@@ -1,8 +1,9 @@
 """The one door to the wave tables.
 
-The parts: `job_store` (jobs and plans), `heartbeat_store` (who is alive), `dispatch_store` (what the dispatcher
-does), `batch_store` (what a run reports), `progress` (what people read) and `report_store` (what Dagster has still to
-be told). No other module has SQL on these tables.
+The parts: `job_store` (jobs and plans), `heartbeat_store` (who is alive), `circuit_store` (whether NetSuite answers),
+`state_store` (what the dispatcher decides on), `dispatch_store` (what it does), `batch_store` (what a run reports),
+`progress` (what people read) and `report_store` (what Dagster has still to be told). No other module has SQL on these
+tables.
 """
 
 from netsuite_pipeline.waves.report_store import ReportStore

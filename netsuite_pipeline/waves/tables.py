@@ -78,6 +78,8 @@ import_jobs = Table(
     Column("planned_at", _MOMENT),
     Column("finished_at", _MOMENT),
     Column("failure_reason", Text),
+    Column("paused_at", _MOMENT),
+    Column("cancelled_at", _MOMENT),
     _one_of("status", JobStatus, table="import_jobs"),
     Index("idx_import_jobs_status", "status"),
     Index("idx_import_jobs_created_at", "created_at"),
@@ -159,7 +161,8 @@ wave_batches = Table(
     _one_of("failure_category", FailureCategory, table="wave_batches"),
     UniqueConstraint("job_id", "batch_id", name="unique_job_batch"),
     Index("idx_wave_batches_wave", "job_id", "wave_number"),
-    Index("idx_wave_batches_job_status", "job_id", "status"),
+    # Also for the completed ones that Dagster has to be told of, without reading those it knows.
+    Index("idx_wave_batches_job_status", "job_id", "status", "reported_at"),
     Index("idx_wave_batches_batch_id", "batch_id"),
     Index("idx_wave_batches_status", "status"),
     # A batch event finds its row with one look: the lock on it touches no other batch of the run.
@@ -168,6 +171,18 @@ wave_batches = Table(
     **_OPTIONS,
 )
 
+# One row per NetSuite account whose answers were once in doubt.
+source_circuits = Table(
+    "source_circuits",
+    _METADATA,
+    Column("account", String(64), primary_key=True),
+    Column("opened_at", _MOMENT),
+    Column("probe_at", _MOMENT),
+    Column("probes", Integer, nullable=False),
+    Column("reason", Text),
+    Column("looked_at", _MOMENT),
+    **_OPTIONS,
+)
 
 run_heartbeats = Table(
     "run_heartbeats",
@@ -179,7 +194,7 @@ run_heartbeats = Table(
 
 
 def wave_metadata(metadata: MetaData) -> None:
-    """Adds the five tables to `metadata`, so that they are created and verified with the rest of the
+    """Adds the six tables to `metadata`, so that they are created and verified with the rest of the
     warehouse.
     """
     for table in _METADATA.sorted_tables:

@@ -244,6 +244,32 @@ def test_a_refusal_that_meets_every_batch_fails_all_without_asking_again(account
     assert len(asked) <= 4
 
 
+@pytest.mark.parametrize("kind", [Unavailable, TimedOut])
+def test_after_three_batches_in_a_row_without_an_answer_no_other_is_asked_for(account_of, kind):
+    account = account_of(range(1000))
+    asked = Counter[str]()
+
+    def before(sql):
+        asked["page"] += is_page(sql)
+        if is_page(sql):
+            raise kind("as scripted")
+
+    account.before = before
+    results = list(stream_batches(account, THING, batches(0, 999, 10), workers=1))
+    assert {result.category for result in results} == {kind.category}
+    unasked = [one for one in results if one.reason.startswith("Not asked for, after 3 batches without an answer")]
+    assert (asked["page"], len(unasked)) == (3, 97)
+
+
+def test_batches_without_an_answer_among_others_do_not_add_up(account_of):
+    account = account_of(range(100))
+    account.before = fail_on(
+        lambda sql: is_page(sql) and any(f"BETWEEN {n} " in sql for n in range(0, 100, 20)), TimedOut
+    )
+    results = list(stream_batches(account, THING, batches(0, 99, 10), workers=1))
+    assert [type(result) for result in results] == [FailedBatch, TransformedBatch] * 5
+
+
 def test_batches_before_the_refusal_are_delivered(account_of):
     account = account_of(range(100))
     account.before = fail_on(lambda sql: is_page(sql) and "BETWEEN 50 " in sql, RecordTypeUnavailable)

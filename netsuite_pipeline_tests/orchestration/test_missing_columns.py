@@ -447,7 +447,7 @@ def retries_are_due(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes the waiting out of retries: the dispatcher looks when the longest delay has passed."""
     load = WaveStore.load_state
 
-    def later(self: WaveStore, job: str, *, now: object) -> Any:
-        return load(self, job, now=utc_now() + dt.timedelta(seconds=301))
+    def later(self: WaveStore, job: str, **changes: Any) -> Any:
+        return load(self, job, **{**changes, "now": utc_now() + dt.timedelta(seconds=301)})
 
     monkeypatch.setattr(WaveStore, "load_state", later)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -16,7 +17,7 @@ from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.sandbox.faults import Fault, FaultKind
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
-from netsuite_pipeline.waves.coordinator import Decision, JobState
+from netsuite_pipeline.waves.job_state import Decision, JobState
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import Batch, BatchStatus, JobStatus, utc_now
 from netsuite_pipeline.waves.store import WaveStore
@@ -71,15 +72,14 @@ def retries_are_due(store: WaveStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes the waiting out of retries: the dispatcher looks when the longest delay has passed."""
     load = WaveStore.load_state
 
-    def later(self: WaveStore, job: str, *, now: object) -> JobState:
-        return load(self, job, now=utc_now() + timedelta(seconds=301))
+    def later(self: WaveStore, job: str, **changes: Any) -> JobState:
+        return load(self, job, **{**changes, "now": utc_now() + timedelta(seconds=301)})
 
     monkeypatch.setattr(WaveStore, "load_state", later)
 
 
 def _batches(store: WaveStore, job_id: str) -> list[Batch]:
-    state = store.load_state(job_id, now=utc_now())
-    return sorted((one for wave in state.waves for one in wave.batches), key=lambda one: one.batch_number)
+    return sorted(store.batches(job_id), key=lambda one: one.batch_number)
 
 
 def _statuses(store: WaveStore, job_id: str) -> list[BatchStatus]:

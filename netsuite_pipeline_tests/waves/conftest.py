@@ -19,6 +19,7 @@ from netsuite_pipeline.waves.tables import (
     import_job_types,
     import_jobs,
     run_heartbeats,
+    source_circuits,
     wave_batches,
     wave_coordination,
     wave_metadata,
@@ -51,7 +52,14 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     if request.param == "mariadb":
         server: Engine = request.getfixturevalue("server_database")
         with server.begin() as connection:
-            for table in (wave_batches, wave_coordination, import_job_types, import_jobs, run_heartbeats):
+            for table in (
+                wave_batches,
+                wave_coordination,
+                import_job_types,
+                import_jobs,
+                run_heartbeats,
+                source_circuits,
+            ):
                 connection.execute(delete(table))
         yield server
         return
@@ -82,6 +90,7 @@ def limits() -> Limits:
         completion_threshold=90,
         inter_wave_delay=0,
         retry_attempts=3,
+        outage_timeout=3600,
         retryable=frozenset(FailureCategory) - FINAL,
         continue_on_permanent=True,
         coordination=True,

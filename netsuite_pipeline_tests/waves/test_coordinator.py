@@ -7,7 +7,9 @@ import pytest
 
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.failure import FailureCategory
-from netsuite_pipeline.waves.coordinator import Decision, JobState, decide
+from netsuite_pipeline.waves.circuit import CLOSED
+from netsuite_pipeline.waves.coordinator import decide
+from netsuite_pipeline.waves.job_state import Decision, Failures, JobState
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import (
     Batch,
@@ -63,7 +65,13 @@ def state(*waves: Wave, unavailable: tuple[str, ...] = (), now: dt.datetime = NO
     types += [
         RecordTypePlan(record_type=name, level=0, available=False, reason="no permission") for name in unavailable
     ]
-    return JobState(job=job, types=tuple(types), waves=waves, now=now)
+    failures = [
+        Failures(record_type=one.record_type, category=one.failure_category, batches=1, key=one.range.key)
+        for wave in waves
+        for one in wave.batches
+        if one.status is FAILED and one.failure_category
+    ]
+    return JobState(job=job, types=tuple(types), waves=waves, now=now, failures=tuple(failures))
 
 
 def sizes(decision: Decision) -> list[int]:
@@ -282,6 +290,83 @@ def test_a_refused_login_stops_the_job_whatever_the_settings_say(limits: Limits)
     assert stopped.end is not None
     assert stopped.end.status is JobStatus.FAILED
     assert "NetSuite refused the login when batch 0..9 of customer was read" in str(stopped.end.reason)
+
+
+def test_batches_whose_source_was_away_do_not_hold_up_the_next_wave_of_their_level(limits: Limits) -> None:
+    postponed = [
+        batch(n, RETRYING, not_before=NOW + SECOND, finished_at=NOW, failure_category=FailureCategory.API_UNAVAILABLE)
+        for n in range(5)
+    ]
+    waves = (wave(1, *postponed, *many({COMPLETED: 5}, start=5)), wave(2, batch(10)))
+    assert keys(decide(state(*waves), limits)) == ["job:w2:customer:100..109:a1"]
+
+
+def test_batches_whose_source_was_away_hold_up_the_next_level(limits: Limits) -> None:
+    postponed = batch(0, RETRYING, not_before=NOW + SECOND, failure_category=FailureCategory.API_UNAVAILABLE)
+    assert decide(state(wave(1, postponed), wave(2, batch(1), level=1)), limits).dispatches == ()
+
+
+def with_job(given: JobState, **changes: object) -> JobState:
+    return replace(given, job=replace(given.job, **changes))  # type: ignore[arg-type]
+
+
+def test_a_paused_job_dispatches_nothing_and_says_so(limits: Limits) -> None:
+    paused = with_job(state(wave(1, batch(0), batch(1, PROCESSING))), paused_at=NOW)
+    decision = decide(paused, limits)
+    assert decision.dispatches == ()
+    assert decision.waiting_for == "Paused since 2026-11-23 02:00 UTC, 1 batches in flight."
+
+
+def test_a_paused_job_whose_last_batch_is_over_ends(limits: Limits) -> None:
+    end = decide(with_job(state(wave(1, batch(0, COMPLETED))), paused_at=NOW), limits).end
+    assert end is not None
+    assert end.status is JobStatus.COMPLETED
+
+
+def test_a_cancelled_job_ends_when_nothing_is_in_flight_any_more(limits: Limits) -> None:
+    draining = decide(with_job(state(wave(1, batch(0, PROCESSING), batch(1))), cancelled_at=NOW), limits)
+    assert (draining.dispatches, draining.end) == ((), None)
+    over = decide(with_job(state(wave(1, batch(0, COMPLETED), batch(1))), cancelled_at=NOW), limits)
+    assert over.end is not None
+    assert over.end.status is JobStatus.CANCELLED
+
+
+OPEN = CLOSED.unanswered("HTTP 503", NOW)
+
+
+def test_nothing_is_dispatched_while_netsuite_does_not_answer(limits: Limits) -> None:
+    away = replace(state(wave(1, batch(0))), circuit=OPEN)
+    decision = decide(away, limits)
+    assert decision.dispatches == ()
+    assert decision.waiting_for is not None
+    assert "NetSuite has not answered since 2026-11-23 02:00 UTC (HTTP 503)" in decision.waiting_for
+
+
+def test_a_job_that_waited_too_long_for_netsuite_fails(limits: Limits) -> None:
+    away = with_job(replace(state(wave(1, batch(0))), circuit=OPEN), planned_at=NOW)
+    patience = dt.timedelta(seconds=limits.outage_timeout)
+    assert decide(replace(away, now=NOW + patience - SECOND), limits).end is None
+    end = decide(replace(away, now=NOW + patience), limits).end
+    assert end is not None
+    assert (end.status, "WAVE_OUTAGE_TIMEOUT=3600" in str(end.reason)) == (JobStatus.FAILED, True)
+
+
+def unread(number: int, status: WaveStatus, *, level: int = 0) -> Wave:
+    over = status is WaveStatus.COMPLETED
+    return Wave(number=number, level=level, batches=(), status=status, completed=3 if over else 0, unread=3)
+
+
+def test_waves_whose_batches_were_not_read_decide_the_same(limits: Limits) -> None:
+    rest = (
+        unread(1, WaveStatus.COMPLETED),
+        wave(2, batch(3, COMPLETED)),
+        wave(3, batch(4)),
+        unread(4, WaveStatus.PENDING),
+    )
+    assert keys(decide(state(*rest), limits)) == ["job:w3:customer:40..49:a1"]
+    over = decide(state(unread(1, WaveStatus.COMPLETED), wave(2, batch(3, COMPLETED))), limits)
+    assert over.end is not None
+    assert over.end.status is JobStatus.COMPLETED
 
 
 @pytest.mark.parametrize("status", [JobStatus.PLANNING, JobStatus.COMPLETED])

@@ -103,6 +103,7 @@ class Coordination(RuleBasedStateMachine):
             completion_threshold=threshold,
             inter_wave_delay=delay,
             retry_attempts=attempts,
+            outage_timeout=3600,
             retryable=frozenset(FailureCategory) - FINAL,
             continue_on_permanent=True,
             coordination=True,
@@ -187,7 +188,14 @@ class Coordination(RuleBasedStateMachine):
                 assert not run.lost
             return
         failure = FailureCategory(category)
-        due = retry_at(failure, attempt=run.attempt, dispatch_key=run.key, limits=self.limits, now=self.now)
+        due = retry_at(
+            failure,
+            attempt=run.attempt,
+            max_retries=self.limits.retry_attempts,
+            dispatch_key=run.key,
+            limits=self.limits,
+            now=self.now,
+        )
         noted = self.store.fail_batch(
             dispatch_key=run.key,
             batch=batch,
@@ -217,7 +225,9 @@ class Coordination(RuleBasedStateMachine):
     @invariant()
     def laws_hold(self) -> None:
         state = self.store.load_state(JOB, now=self.now)
-        batches = [(wave.level, batch) for wave in state.waves for batch in wave.batches]
+        batches = [
+            (wave.level, batch) for wave in state.waves for batch in self.store.batches(JOB, wave_number=wave.number)
+        ]
         assert sum(batch.status in IN_FLIGHT for _, batch in batches) <= self.limits.wave_size
         unfinished = [level for level, batch in batches if batch.status not in TERMINAL]
         for level, batch in batches:
@@ -256,6 +266,7 @@ class Coordination(RuleBasedStateMachine):
         due = retry_at(
             FailureCategory.UNKNOWN,
             attempt=held.dispatch.attempt,
+            max_retries=self.limits.retry_attempts,
             dispatch_key=held.key,
             limits=self.limits,
             now=self.now,

@@ -10,8 +10,10 @@ from sqlalchemy import Engine, event, update
 
 from netsuite_pipeline.record_types.batch import BatchRange, Increment
 from netsuite_pipeline.record_types.failure import FailureCategory
-from netsuite_pipeline.waves.coordinator import WaveChange, decide
+from netsuite_pipeline.waves.circuit import CLOSED
+from netsuite_pipeline.waves.coordinator import decide
 from netsuite_pipeline.waves.errors import LostLease, UnknownJob, WaveError
+from netsuite_pipeline.waves.job_state import WaveChange
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import (
     Batch,
@@ -48,7 +50,7 @@ def ranges(dispatch: Dispatch) -> list[BatchRange]:
 
 
 def statuses(store: WaveStore, now: dt.datetime) -> list[BatchStatus]:
-    return [batch.status for wave in store.load_state(JOB, now=now).waves for batch in wave.batches]
+    return [batch.status for batch in store.batches(JOB)]
 
 
 def complete(store: WaveStore, dispatch: Dispatch, batch: BatchRange, run_id: str, now: dt.datetime) -> None:
@@ -103,14 +105,71 @@ def test_what_was_planned_is_what_is_loaded(store: WaveStore, planned: SavePlan,
     types = planned({"subsidiary": (0, 3), "customer": (1, 2)}, wave_size=2, first=-15)
     state = store.load_state(JOB, now=now)
     assert state.types == tuple(types)
-    assert [(wave.number, wave.level, len(wave.batches)) for wave in state.waves] == [
-        (1, 0, 2),
-        (2, 0, 1),
-        (3, 1, 2),
+    assert [(wave.number, wave.level, len(wave.batches), wave.unread) for wave in state.waves] == [
+        (1, 0, 2, 0),
+        (2, 0, 0, 1),
+        (3, 1, 2, 0),
     ]
     first = state.waves[0].batches[0]
     assert (first.batch_id, first.range) == ("job-1_-1_-15..-6", BatchRange(-15, -6))
     assert (first.status, first.attempt, first.expected_records) == (BatchStatus.PENDING, 0, 10)
+
+
+def test_a_look_of_the_dispatcher_reads_no_more_batches_of_a_longer_job(
+    store: WaveStore, planned: SavePlan, now: dt.datetime
+) -> None:
+    planned({"subsidiary": (0, 30), "customer": (1, 30)}, wave_size=2)
+    over = [
+        WaveChange(number=number, status=WaveStatus.COMPLETED, completed=2, failed=0, retried=0)
+        for number in range(1, 11)
+    ]
+    store.update_waves(JOB, over, now=now)
+    read = [wave.number for wave in store.load_state(JOB, now=now).waves if wave.batches]
+    assert read == [10, 11, 16]
+    everything = store.load_state(JOB, now=now, whole_level=True)
+    assert [wave.number for wave in everything.waves if wave.batches] == list(range(10, 31))
+
+
+def test_the_circuit_of_an_account_is_closed_until_it_is_stored(store: WaveStore, now: dt.datetime) -> None:
+    assert store.circuit("123 host") == CLOSED
+    for circuit in (CLOSED.unanswered("HTTP 503", now), CLOSED.answered(now)):
+        store.save_circuit("123 host", circuit)
+        assert store.circuit("123 host") == circuit
+        assert store.circuit("456 host") == CLOSED
+
+
+@pytest.mark.parametrize(
+    ("category", "doubtful"),
+    [
+        (FailureCategory.API_UNAVAILABLE, True),
+        (FailureCategory.TIMEOUT, True),
+        (FailureCategory.API_RATE_LIMIT, False),
+        (FailureCategory.DATABASE, False),
+    ],
+)
+def test_a_batch_that_got_no_answer_puts_the_source_in_doubt_until_it_was_asked(
+    store: WaveStore,
+    planned: SavePlan,
+    limits: Limits,
+    now: dt.datetime,
+    category: FailureCategory,
+    doubtful: bool,
+) -> None:
+    planned({"customer": (0, 1)})
+    assert store.doubt(CLOSED) is None
+    dispatch = claimed(store, limits, now)
+    store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now)
+    store.fail_batch(
+        dispatch_key=dispatch.key,
+        batch=ranges(dispatch)[0],
+        run_id="run-1",
+        category=category,
+        reason="no answer",
+        retry_at=now + SECOND,
+        now=now,
+    )
+    assert (store.doubt(CLOSED) == "no answer") is doubtful
+    assert store.doubt(CLOSED.answered(now)) is None
 
 
 def test_open_jobs_are_listed_oldest_first_until_they_end(store: WaveStore, now: dt.datetime) -> None:
@@ -344,7 +403,7 @@ def test_a_failed_batch_waits_for_its_retry_or_has_failed_for_good(
     [batch] = store.load_state(JOB, now=now).waves[0].batches
     assert batch.status is expected
     assert batch.not_before == (now + SECOND if retry else None)
-    assert batch.finished_at == (None if retry else now)
+    assert batch.finished_at == now
     assert batch.failure_category is FailureCategory.TIMEOUT
 
 
