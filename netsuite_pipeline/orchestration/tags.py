@@ -7,6 +7,8 @@ RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 # The wave owns retries of a batch; a second mechanism would re-run a batch under a key that is no longer its own.
 MAX_RETRIES = "dagster/max_retries"
+# Dagster's queue launches runs with a higher one first; those of people and of backfills have none, which is 0.
+PRIORITY = "dagster/priority"
 
 JOB = "netsuite/job"
 WAVE = "netsuite/wave"

@@ -16,6 +16,7 @@ from netsuite_pipeline.orchestration.supervision import SILENCE, end_dead_runs
 from netsuite_pipeline.orchestration.tags import (
     DISPATCH,
     JOB,
+    PRIORITY,
     RANGE_END,
     RANGE_START,
     WAVE,
@@ -28,7 +29,7 @@ from netsuite_pipeline.waves.dispatch_store import InFlight
 from netsuite_pipeline.waves.failure_policy import retry_at
 from netsuite_pipeline.waves.job_state import JobState
 from netsuite_pipeline.waves.limits import Limits
-from netsuite_pipeline.waves.model import BatchStatus, Dispatch, Job, JobStatus, WaveStatus, utc_now
+from netsuite_pipeline.waves.model import BatchStatus, Dispatch, ImportMode, Job, JobStatus, WaveStatus, utc_now
 from netsuite_pipeline.waves.store import WaveStore
 
 # Nobody plans that long: all record types, with every retry used up, take less.
@@ -40,6 +41,8 @@ _DECLARED_OTHERWISE = (
     " file or was edited since, or the version is another. Restart the daemon and the web server, and start the import"
     " again."
 )
+
+_NIGHTLY_PRIORITY = "10"
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -114,7 +117,7 @@ class WaveDispatcher:
         if self._are_colours_settled(job.job_id) and decision.end:
             self._store.finish_job(job.job_id, status=decision.end.status, reason=decision.end.reason, now=now)
         wanted = [dispatch for dispatch in (*again, *claimed) if dispatch.record_type in self._record_types]
-        return [_run_request(dispatch) for dispatch in wanted], decision.waiting_for
+        return [_run_request(dispatch, job) for dispatch in wanted], decision.waiting_for
 
     def _is_declared_otherwise(self, job: Job) -> bool:
         known = (job.declarations, self._declarations)
@@ -185,8 +188,10 @@ def _is_begun(state: JobState) -> bool:
     return any(batch.status is not BatchStatus.PENDING for wave in state.waves for batch in wave.batches)
 
 
-def _run_request(dispatch: Dispatch) -> dg.RunRequest:
+def _run_request(dispatch: Dispatch, job: Job) -> dg.RunRequest:
     """The run of a dispatch. Its key is the dispatch's, so Dagster launches it once however often it is asked."""
+    # A night's changes must not wait behind a long backfill; runs are short, so that its turn comes soon.
+    first = {PRIORITY: _NIGHTLY_PRIORITY} if job.mode is ImportMode.INCREMENTAL else {}
     return dg.RunRequest(
         job_name=import_job_name(dispatch.record_type),
         run_key=dispatch.key,
@@ -196,5 +201,6 @@ def _run_request(dispatch: Dispatch) -> dg.RunRequest:
             JOB: dispatch.job_id,
             WAVE: str(dispatch.wave_number),
             DISPATCH: dispatch.key,
+            **first,
         },
     )

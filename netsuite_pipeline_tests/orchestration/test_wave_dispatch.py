@@ -135,6 +135,18 @@ def test_run_requests_carry_range_and_wave_tags_and_a_key_that_follows_from_them
         assert (request.tags[JOB], request.tags[WAVE], request.tags[DISPATCH]) == (job_id, "1", request.run_key)
 
 
+@pytest.mark.parametrize(("changes_only", "priority"), [(True, "10"), (False, None)])
+def test_the_changes_of_a_night_go_before_a_backfill(
+    tick: Tick,
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    changes_only: bool,
+    priority: str | None,
+) -> None:
+    assert plan(definitions, instance, "customer", changes_only=changes_only).success
+    assert {request.tags.get("dagster/priority") for request in tick()} == {priority}
+
+
 def test_a_wave_in_flight_leaves_no_room_for_more(
     tick: Tick, definitions: dg.Definitions, instance: dg.DagsterInstance, store: WaveStore, job_id: str
 ) -> None:
