@@ -126,6 +126,11 @@ class Settings(BaseSettings):
         description="Tables to import into that were there before, e.g. customers,items; they are never changed.",
     )
     wave_size: int = Field(300, ge=1, le=100_000, description="Batches in flight per job, at most.")
+    wave_dynamic_sizing: bool = Field(
+        default=False,
+        description="On: batches in flight follow what is seen, from WAVE_SIZE_MIN to WAVE_SIZE.",
+    )
+    wave_size_min: int = Field(50, ge=1, le=100_000, description="The fewest that WAVE_DYNAMIC_SIZING goes down to.")
     wave_completion_threshold: int = Field(
         90,
         ge=1,

@@ -7,6 +7,7 @@ every change of a batch is a guarded update in `waves.store`, so a tick may be c
 import datetime as dt
 import logging
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 import dagster as dg
 
@@ -30,6 +31,7 @@ from netsuite_pipeline.waves.failure_policy import retry_at
 from netsuite_pipeline.waves.job_state import JobState
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import BatchStatus, Dispatch, ImportMode, Job, JobStatus, WaveStatus, utc_now
+from netsuite_pipeline.waves.sizing import resized
 from netsuite_pipeline.waves.store import WaveStore
 
 # Nobody plans that long: all record types, with every retry used up, take less.
@@ -106,18 +108,31 @@ class WaveDispatcher:
         if self._is_declared_otherwise(job) and not _is_begun(state):
             self._store.fail_job(job.job_id, _DECLARED_OTHERWISE, now=now)
             return [], _DECLARED_OTHERWISE
-        decision = decide(state, self._limits)
+        limits = self._sized(state)
+        decision = decide(state, limits)
         self._store.update_waves(job.job_id, decision.wave_changes, now=now)
         claimed = [
             dispatch
             for dispatch in decision.dispatches
-            if self._store.claim_dispatch(dispatch, in_flight_limit=self._limits.in_flight, now=now)
+            if self._store.claim_dispatch(dispatch, in_flight_limit=limits.in_flight, now=now)
         ]
         # A job is over when its runs are, too: until then their colours may still have to be repaired.
         if self._are_colours_settled(job.job_id) and decision.end:
             self._store.finish_job(job.job_id, status=decision.end.status, reason=decision.end.reason, now=now)
         wanted = [dispatch for dispatch in (*again, *claimed) if dispatch.record_type in self._record_types]
         return [_run_request(dispatch, job) for dispatch in wanted], decision.waiting_for
+
+    def _sized(self, state: JobState) -> Limits:
+        """The limits, with the batches in flight that dynamic sizing allows the job now."""
+        if not self._limits.dynamic_sizing or state.job.status is not JobStatus.RUNNING:
+            return self._limits
+        before = next(iter(self._store.sizings(state.job.job_id)), None)
+        sizing = resized(before, state, self._limits)
+        if sizing is not None:
+            self._store.note_sizing(state.job.job_id, sizing)
+            _LOGGER.info("Import %s: %s batches in flight, because %s.", state.job.job_id, sizing.size, sizing.reason)
+        held = sizing or before
+        return self._limits if held is None else replace(self._limits, in_flight_now=held.size)
 
     def _is_declared_otherwise(self, job: Job) -> bool:
         known = (job.declarations, self._declarations)

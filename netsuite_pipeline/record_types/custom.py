@@ -21,7 +21,8 @@ from netsuite_pipeline.record_types.model import SINGLE_KEY, Field, RecordType, 
 # The pipeline's own tables beside the record types' (a test compares them with the warehouse).
 _OWN_TABLES = """import_rejects value_repairs batch_ledger commit_turns refused_logins missing_columns column_probes
 batch_watermarks noted_deletions
-    import_jobs import_job_types wave_coordination wave_batches run_heartbeats source_circuits schema_changes"""
+    import_jobs import_job_types wave_coordination wave_batches run_heartbeats source_circuits wave_sizings
+    schema_changes"""
 OWN_TABLES = frozenset(_OWN_TABLES.split())
 # A custom field belongs to the tables of its prefix, among those that built-in types read: contacts and partners, say,
 # have custentity_ fields too. custrecord_ fields are on custom records and on lists.

@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, update
 
 from netsuite_pipeline.record_types.batch import BatchRange, Increment
 from netsuite_pipeline.record_types.failure import FailureCategory
-from netsuite_pipeline.waves.dispatch_store import DispatchStore
 from netsuite_pipeline.waves.errors import LostLease
 from netsuite_pipeline.waves.model import BatchStatus
+from netsuite_pipeline.waves.sizing_store import SizingStore
 from netsuite_pipeline.waves.tables import fit_reason, import_jobs, wave_batches
 from netsuite_pipeline.waves.transactions import chunks
 
@@ -47,7 +47,7 @@ class Started:
     as_of: dt.datetime | None
 
 
-class BatchStore(DispatchStore):
+class BatchStore(SizingStore):
     """A run's side of the wave tables."""
 
     def start_batches(

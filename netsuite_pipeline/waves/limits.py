@@ -19,7 +19,8 @@ class Limits:
 
     `wave_size` and `run_batches` count batches, `completion_threshold` is a percentage, `inter_wave_delay` is
     in seconds. `retryable` are the categories whose failures are tried again, `retry_attempts` how often. Imports wait
-    `outage_timeout` seconds for a NetSuite that does not answer.
+    `outage_timeout` seconds for a NetSuite that does not answer. With `dynamic_sizing` the batches in flight are from
+    `wave_size_min` to `wave_size`, `in_flight_now` at this moment (None: not decided yet).
     """
 
     wave_size: int
@@ -31,6 +32,9 @@ class Limits:
     retryable: frozenset[FailureCategory]
     continue_on_permanent: bool
     coordination: bool
+    dynamic_sizing: bool = False
+    wave_size_min: int = 1
+    in_flight_now: int | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
@@ -53,23 +57,32 @@ class Limits:
             retryable=frozenset(category for category, wanted in switches.items() if wanted),
             continue_on_permanent=settings.wave_continue_on_permanent,
             coordination=settings.feature_wave_coordination,
+            dynamic_sizing=settings.wave_dynamic_sizing,
+            wave_size_min=settings.wave_size_min,
         )
 
     @property
     def in_flight(self) -> int | None:
         """The most batches of a job that may be in flight; None when waves are switched off."""
-        return self.wave_size if self.coordination else None
+        if not self.coordination:
+            return None
+        return self.wave_size if self.in_flight_now is None else min(self.in_flight_now, self.wave_size)
+
+    @property
+    def least_in_flight(self) -> int:
+        """The fewest that dynamic sizing goes down to."""
+        return min(self.wave_size_min, self.wave_size)
 
     @property
     def dispatch_batches(self) -> int:
         """The most whole batches that one run takes; never more than may be in flight, or it could never start."""
-        return min(self.run_batches, self.wave_size) if self.coordination else self.run_batches
+        return self.run_batches if self.in_flight is None else min(self.run_batches, self.in_flight)
 
     @property
     def dispatch_increments(self) -> int:
         """The most batches that one run takes of which only changes are read: many cost as much as a whole one."""
         most = self.run_batches * _INCREMENTS_FOR_A_BATCH
-        return min(most, self.wave_size) if self.coordination else most
+        return most if self.in_flight is None else min(most, self.in_flight)
 
     @property
     def dispatch_changes(self) -> int:

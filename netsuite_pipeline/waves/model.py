@@ -170,8 +170,9 @@ class Batch:
 
     `batch_number` is its position in the partition order of its record type: batches with consecutive numbers
     form one partition range. `changed_since` (account-local) is set if only what changed since is read; then
-    `expected_records` counts that. `attempt` counts dispatches, 0 before the first. `finished_at` is when it
-    completed or failed last, `not_before` when a retry is due; attempts beyond `max_retries` + 1 are not made.
+    `expected_records` counts that. `attempt` counts dispatches, 0 before the first; those beyond `max_retries` + 1 are
+    not made. `finished_at` is when it completed or failed last, `changed_at` when its status changed last, `not_before`
+    when a retry is due.
     """
 
     batch_id: str
@@ -188,6 +189,7 @@ class Batch:
     finished_at: dt.datetime | None = None
     failure_category: FailureCategory | None = None
     max_retries: int = 0
+    changed_at: dt.datetime | None = None
 
 
 def batch_id(job_id: str, record_type_id: int, within: BatchRange) -> str:

@@ -83,4 +83,5 @@ def batch_of(row: Row[Any]) -> Batch:
         finished_at=row.completed_at or row.failed_at,
         failure_category=None if row.failure_category is None else FailureCategory(row.failure_category),
         max_retries=row.max_retries,
+        changed_at=row.updated_at,
     )

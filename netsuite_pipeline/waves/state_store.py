@@ -38,6 +38,7 @@ BATCH_COLUMNS = (
     wave_batches.c.failed_at,
     wave_batches.c.failure_category,
     wave_batches.c.max_retries,
+    wave_batches.c.updated_at,
 )
 
 

@@ -1,9 +1,9 @@
 """The one door to the wave tables.
 
 The parts: `job_store` (jobs and plans), `heartbeat_store` (who is alive), `circuit_store` (whether NetSuite answers),
-`state_store` (what the dispatcher decides on), `dispatch_store` (what it does), `batch_store` (what a run reports),
-`progress` (what people read) and `report_store` (what Dagster has still to be told). No other module has SQL on these
-tables.
+`state_store` (what the dispatcher decides on), `dispatch_store` (what it does), `sizing_store` (how much at once),
+`batch_store` (what a run reports), `progress` (what people read) and `report_store` (what Dagster has still to be
+told). No other module has SQL on these tables.
 """
 
 from netsuite_pipeline.waves.report_store import ReportStore

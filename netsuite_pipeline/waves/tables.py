@@ -14,6 +14,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -184,6 +185,18 @@ source_circuits = Table(
     **_OPTIONS,
 )
 
+# Every decision of dynamic sizing; the latest one of a job holds.
+wave_sizings = Table(
+    "wave_sizings",
+    _METADATA,
+    Column("job_id", _identifier(64), primary_key=True),
+    Column("decided_at", _MOMENT, primary_key=True),
+    Column("wave_size", Integer, nullable=False),
+    Column("batches_per_minute", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+    **_OPTIONS,
+)
+
 run_heartbeats = Table(
     "run_heartbeats",
     _METADATA,
@@ -194,7 +207,7 @@ run_heartbeats = Table(
 
 
 def wave_metadata(metadata: MetaData) -> None:
-    """Adds the six tables to `metadata`, so that they are created and verified with the rest of the
+    """Adds the seven tables to `metadata`, so that they are created and verified with the rest of the
     warehouse.
     """
     for table in _METADATA.sorted_tables:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.waves.job_state import Decision, JobState
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import Batch, BatchStatus, JobStatus, utc_now
+from netsuite_pipeline.waves.sizing import Sizing
 from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline_tests.orchestration.runs import (
     batches,
@@ -145,6 +147,23 @@ def test_the_changes_of_a_night_go_before_a_backfill(
 ) -> None:
     assert plan(definitions, instance, "customer", changes_only=changes_only).success
     assert {request.tags.get("dagster/priority") for request in tick()} == {priority}
+
+
+@pytest.mark.parametrize(("dynamic", "in_flight"), [(True, 1), (False, WAVE_SIZE)])
+def test_with_dynamic_sizing_no_more_is_dispatched_than_was_decided_last(
+    limits: Limits, instance: dg.DagsterInstance, store: WaveStore, job_id: str, dynamic: bool, in_flight: int
+) -> None:
+    store.note_sizing(job_id, Sizing(size=1, reason="many failed", at=utc_now()))
+    dispatcher = WaveDispatcher(
+        instance=instance,
+        store=store,
+        limits=replace(limits, dynamic_sizing=dynamic),
+        record_types=CATALOG.names,
+        declarations=CATALOG.digest,
+    )
+    for _ in range(2):
+        list(dispatcher.tick())
+    assert _statuses(store, job_id).count(BatchStatus.DISPATCHED) == in_flight
 
 
 def test_a_wave_in_flight_leaves_no_room_for_more(
