@@ -14,7 +14,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
-    Float,
+    Double,
     Index,
     Integer,
     MetaData,
@@ -192,7 +192,7 @@ wave_sizings = Table(
     Column("job_id", _identifier(64), primary_key=True),
     Column("decided_at", _MOMENT, primary_key=True),
     Column("wave_size", Integer, nullable=False),
-    Column("batches_per_minute", Float, nullable=False),
+    Column("batches_per_minute", Double, nullable=False),
     Column("reason", Text, nullable=False),
     **_OPTIONS,
 )
