@@ -1,7 +1,8 @@
 """A full import of 137,705 customers into MariaDB through Dagster: speed, where the time goes, memory.
 
 `python -m benchmarks.import_customers [CUSTOMERS] [LATENCY_MS]` from the project's folder. Starts a private MariaDB
-server, the sandbox and the daemon, and ends them. Figures depend on the machine: quote shares and ratios.
+server, the sandbox and the daemon, and ends them. At last one worker streams the same records into another database
+without Dagster and waves. Figures depend on the machine: quote shares and ratios.
 """
 
 import os
@@ -10,17 +11,25 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from unittest import mock
 
 import httpx
 import psutil
 import sqlalchemy as sa
 
+from benchmarks.chain import import_all, loader_of
+from netsuite_pipeline.netsuite.client import NetSuiteClient
+from netsuite_pipeline.netsuite.histogram import measure
+from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline.waves.model import JobStatus
+from netsuite_pipeline.waves.planner import plan_ranges
 from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline_tests.end_to_end.stack import BIN, Stack, free_port, prepare_home, wait_for
 from netsuite_pipeline_tests.mariadb_server import MariaDBServer
 
+_CUSTOMER = CATALOG.get("customer")
 _SAMPLE_SECONDS = 0.2
 _LIMIT_SECONDS = 1800
 
@@ -62,8 +71,10 @@ def main(customers: int, latency_ms: int) -> None:
         try:
             _start_sandbox(stack, port, customers=customers, latency_ms=latency_ms)
             stack.start_daemon()
-            for title in ("first load", "unchanged"):
-                _measure(stack, title)
+            first, _ = [_measure(stack, title) for title in ("first load", "unchanged")]
+            stack.kill("daemon")
+            streamed = _stream(stack, database.create_database("streamed"))
+            print(f"one worker without Dagster: {streamed:.1f} s; waves take {first / streamed:.2f} times as long")
         finally:
             stack.stop()
 
@@ -87,7 +98,24 @@ def _start_sandbox(stack: Stack, port: int, *, customers: int, latency_ms: int) 
     wait_for(lambda: "NETSUITE_TOKEN_SECRET" in stack.log("sandbox"), seconds=120, what="the sandbox")
 
 
-def _measure(stack: Stack, title: str) -> None:
+def _stream(stack: Stack, warehouse: str) -> float:
+    """Seconds from the first question to the last commit, with as many requests in flight as all runs may have."""
+    with mock.patch.dict(os.environ, stack.environment):
+        settings = Settings.load()
+    engine = connect(warehouse)
+    loader = loader_of(engine, _CUSTOMER)
+    started = time.monotonic()
+    with NetSuiteClient.connect(settings) as client:
+        histogram = measure(client, _CUSTOMER, batch_size=settings.batch_size)
+        ranges = plan_ranges(histogram.buckets, batch_size=settings.batch_size).add
+        import_all(client, engine, _CUSTOMER, ranges, loader=loader, writers=settings.warehouse_writers)
+    seconds = time.monotonic() - started
+    engine.dispose()
+    return seconds
+
+
+def _measure(stack: Stack, title: str) -> float:
+    """Seconds from the command to the end of the job."""
     url = stack.environment["NETSUITE_BASE_URL"]
     engine = connect(stack.environment["WAREHOUSE_URL"])
     httpx.delete(f"{url}/sandbox/stats")
@@ -98,13 +126,16 @@ def _measure(stack: Stack, title: str) -> None:
     store = WaveStore(engine)
     with PeakMemory(stack) as memory:
         wait_for(lambda: _latest(store).finished_at, seconds=_LIMIT_SECONDS, what="the import", every=0.5)
+    whole = time.monotonic() - started
     job = _latest(store)
     assert job.status is JobStatus.COMPLETED, job.failure_reason
     with engine.connect() as connection:
         totals = connection.execute(sa.text(_TOTALS), {"job": job.job_id}).one()
         working = connection.execute(sa.text(_WORKING), {"job": job.job_id}).one()
     _report(title, planned, planning_requests, totals, _seconds(working), memory)
+    print(f"  from the command to the end of the job: {whole:.1f} s")
     engine.dispose()
+    return whole
 
 
 def _latest(store: WaveStore):
