@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 BENCH_INSTALLED := .venv/.bench-installed
+CLIENT := netsuite_pipeline_tests/sandbox/public_client
+CLIENT_INSTALLED := .venv/.public-client-installed
 
 .PHONY: demo dev test bench lint format lock clean
 
@@ -15,7 +17,7 @@ dev: $(INSTALLED)
 	@$(BIN)/netsuite-pipeline dev
 
 # One worker more than the two cores that are expected: end-to-end tests wait for daemons and sensors now and then.
-test: lint
+test: lint $(CLIENT_INSTALLED)
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 # Three quarters of an hour on an idle machine. Figures are saved in docs/benchmarks, the page and its picture are made of them.
@@ -51,13 +53,22 @@ $(BENCH_INSTALLED): benchmarks/requirements.lock $(INSTALLED)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.lock
 	@touch $@
 
+# A client of NetSuite that others wrote, which tests use: it wants httpx below 0.28 and oauthlib below 4, so it gets an
+# environment of its own.
+$(CLIENT_INSTALLED): $(CLIENT)/requirements.lock $(INSTALLED)
+	@$(BIN)/python -m venv --clear .venv/public-client
+	@.venv/public-client/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 # Needs uv. The locks hold exact versions with hashes and name no package index; that of the benchmarks agrees with the
-# other.
+# first, that of the public client cannot.
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-strip-extras \
 		--no-emit-index-url --no-header --quiet -o requirements.lock
 	uv pip compile pyproject.toml --extra bench --constraint requirements.lock --universal --generate-hashes \
 		--no-strip-extras --no-emit-index-url --no-header --quiet -o benchmarks/requirements.lock
+	uv pip compile $(CLIENT)/requirements.in --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+		--no-emit-index-url --no-header --quiet -o $(CLIENT)/requirements.lock
 
 clean:
 	rm -rf .venv .demo .dev
