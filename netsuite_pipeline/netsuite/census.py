@@ -67,7 +67,10 @@ def take_census(client: Queries, record_type: RecordType, since: dt.datetime) ->
         if len(rows) != 1:
             raise IncompleteRead(f"Count {record_type.name}: NetSuite answered {len(rows)} rows where one is due.")
         first, last = whole_number(rows[0], "lowest"), whole_number(rows[0], "highest")
-        return record_type, _census(record_type, rows[0], first=first, last=last)
+        census = _census(record_type, rows[0], first=first, last=last)
+        if census.records and (first is None or last is None):
+            raise IncompleteRead(f"Count {record_type.name}: NetSuite says {census.records} records, but not which.")
+        return record_type, census
 
 
 def census_by_bucket(

@@ -59,10 +59,13 @@ def measure(client: Queries, record_type: RecordType, *, batch_size: int, from_i
     if NetSuite refuses only the histogram, every id is read instead.
     """
     row = _only_row(client, bounds_query(record_type, from_id))
-    total = whole_number(row, "records") or 0
+    total = whole_number(row, "records")
     lowest, highest = whole_number(row, "lowest"), whole_number(row, "highest")
-    if lowest is None or highest is None:
+    if total == 0 and lowest is None and highest is None:
         return Histogram(total=0, first=None, last=None, buckets=())
+    # An answer that lost its count or a bound must not look like a type without records.
+    if not total or lowest is None or highest is None:
+        raise IncompleteRead(f"Count {record_type.name}: NetSuite says {total} records from {lowest} to {highest}.")
     span = BatchRange(lowest, highest)
     if total <= batch_size:
         buckets = [Bucket(lowest, highest, total)]

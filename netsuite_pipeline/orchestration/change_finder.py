@@ -242,15 +242,18 @@ class AccountChanges:
         self, record_type: RecordType, since: dt.datetime, *, span: BatchRange, width: int
     ) -> list[Census]:
         """NetSuite's census by buckets."""
-        with self._asking(record_type.name):
-            return list(census_by_bucket(self._client, record_type, since, span=span, width=width))
+        try:
+            with self._asking(record_type.name):
+                return list(census_by_bucket(self._client, record_type, since, span=span, width=width))
+        except RecordTypeUnavailable as error:
+            raise NotAnswered(str(error)) from error
 
     def changed_ids(self, record_type: RecordType, since: dt.datetime) -> list[int]:
         """The ids that changed since, ascending."""
         try:
             with self._asking(record_type.name):
                 return changed_ids(self._client, record_type, since)
-        except QueryRejected as error:
+        except (QueryRejected, RecordTypeUnavailable) as error:
             raise NotAnswered(str(error)) from error
 
     def table_buckets(self, record_type: RecordType, *, span: BatchRange, width: int) -> Mapping[int, TableCount]:

@@ -137,6 +137,14 @@ def test_a_count_without_a_row_is_refused(account_of):
         measure(account, THING, batch_size=1000)
 
 
+@pytest.mark.parametrize("lost", ["records", "lowest", "highest"])
+def test_bounds_that_lost_a_number_are_no_type_without_records(account_of, lost):
+    account = account_of(range(5))
+    account.tamper = lambda sql, rows: [{name: value for name, value in row.items() if name != lost} for row in rows]
+    with pytest.raises(IncompleteRead, match="None"):
+        measure(account, THING, batch_size=1000)
+
+
 def test_records_that_come_while_measuring_do_not_disturb(account_of):
     account = account_of(range(1, 5001))
     account.before = lambda sql: account.insert([9000]) if "FLOOR" in sql else None

@@ -422,19 +422,36 @@ def test_a_type_whose_count_netsuite_does_not_answer_does_not_keep_the_others_fr
     deployment.assert_exact("customer", "vendor")
 
 
+@pytest.mark.parametrize(("lost", "said"), [("records", "no count"), ("lowest", "not which")])
 def test_a_type_whose_counts_are_unreadable_does_not_keep_the_others_from_being_imported(
-    deployment: Deployment,
+    deployment: Deployment, lost: str, said: str
 ) -> None:
     deployment.full("customer", "location")
     deployment.clock.forward(hours=1)
     rename(deployment, ids_of(deployment, "customer")[3])
     # An answer of the census that lacks its count.
-    fault = Fault(FaultKind.DROP_KEY, times=None, match="FROM location", column="records")
+    fault = Fault(FaultKind.DROP_KEY, times=None, match="FROM location", column=lost)
     deployment.sandbox.faults.add(fault)
     night = a_day_later(deployment, "customer", "location")
     assert night.status is JobStatus.PARTIAL
-    assert "no count" in str(night.reason("location"))
+    assert said in str(night.reason("location"))
     deployment.assert_exact("customer")
+
+
+@pytest.mark.parametrize("asked", ["AS id FROM customer", "AS bucket, COUNT(*) AS records, COUNT(CASE WHEN customer"])
+def test_a_type_that_the_role_may_not_ask_for_changes_does_not_keep_the_others_from_being_imported(
+    deployment: Deployment, asked: str
+) -> None:
+    deployment.full("customer", "location")
+    deployment.clock.forward(hours=1)
+    rename(deployment, ids_of(deployment, "customer")[3])
+    top = ids_of(deployment, "location")[-1]
+    deployment.sandbox.dataset.put("location", [{"id": top, "name": "renamed"}])
+    deployment.sandbox.faults.add(Fault(FaultKind.FORBIDDEN, times=None, match=asked))
+    night = a_day_later(deployment, "customer", "location")
+    assert night.status is JobStatus.PARTIAL
+    assert "403" in str(night.reason("customer"))
+    deployment.assert_exact("location")
 
 
 def test_an_outage_ends_the_plan_instead_of_being_met_by_every_type(deployment: Deployment) -> None:
