@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache, partial
 from itertools import groupby
 from types import MappingProxyType
 
@@ -80,8 +81,8 @@ def _submitted(
     ranges: Sequence[BatchRange],
     increments: Mapping[BatchRange, Increment],
 ) -> Iterator[Future[list[FetchedBatch]]]:
-    for partial, some in groupby(ranges, key=increments.__contains__):
-        if partial:
+    for changes_only, some in groupby(ranges, key=increments.__contains__):
+        if changes_only:
             for group in read_together(list(some), increments):
                 yield executor.submit(reader.read_changes, group)
             continue
@@ -163,9 +164,9 @@ class _BatchReader:
         self, batch: BatchRange, queries: MeteredQueries, counts: Future[list[int]], index: int
     ) -> TransformedBatch:
         read_at = _utc_now()
-        raw, expected = read_rows(
-            queries, self._record_type, batch, lambda: self._counted(batch, queries, counts, index)
-        )
+        # Asked after each page, and where the common count failed each answer would cost a request.
+        counted = cache(partial(self._counted, batch, queries, counts, index))
+        raw, expected = read_rows(queries, self._record_type, batch, counted)
         return self._batch(batch, raw, expected=expected, read_at=read_at, queries=queries)
 
     def _changed(self, group: Sequence[BatchRange], queries: MeteredQueries) -> list[TransformedBatch]:

@@ -222,6 +222,7 @@ def test_a_common_count_that_fails_is_replaced_by_a_count_of_each_batch(account_
     account.before = fail_on(lambda sql: " AS c1" in sql, TimedOut)
     results = [loaded(result) for result in stream_batches(account, THING, batches(0, 99, 10), workers=2)]
     assert sum(result.expected for result in results) == 100
+    assert sum(map(is_count, account.queries)) == 10
 
 
 @pytest.mark.parametrize("kind", [AuthenticationFailed, RecordTypeUnavailable])
