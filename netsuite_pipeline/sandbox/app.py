@@ -154,34 +154,36 @@ class _Handler:
         if early is not None:
             return early
         audience = str(request.url.replace(query="", fragment=""))
-        return json_answer(self._account.authenticator.issue_token(form, audience))
+        answer = json_answer(self._account.authenticator.issue_token(form, audience))
+        return answer if fault is None else damaged(answer, fault)
 
     async def server_time(self, request: Request) -> Response:
         """GET serverTime: UTC with milliseconds; any user may ask (Oracle help article_0528010158)."""
         self._verify(request)
-        if early := await self._spoilt(request):
-            return early
         now = self._account.engine.dataset.now()
-        return json_answer({"serverTime": now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03}Z"})
+        text = now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03}Z"
+        return await self._perhaps_spoilt(request, {"serverTime": text})
 
     async def governance_limits(self, request: Request) -> Response:
         """GET governanceLimits: the account's slots (Oracle help article_0625010817)."""
         self._verify(request)
-        if early := await self._spoilt(request):
-            return early
         limit = self._account.concurrency
-        return json_answer(
-            {
-                "accountConcurrencyLimit": limit,
-                "accountUnallocatedConcurrencyLimit": limit,
-                "integrationConcurrencyLimit": limit,
-                "integrationLimitType": "accountLimit",
-            }
-        )
+        content = {
+            "accountConcurrencyLimit": limit,
+            "accountUnallocatedConcurrencyLimit": limit,
+            "integrationConcurrencyLimit": limit,
+            "integrationLimitType": "accountLimit",
+        }
+        return await self._perhaps_spoilt(request, content)
 
-    async def _spoilt(self, request: Request) -> Response | None:
+    async def _perhaps_spoilt(self, request: Request, content: object) -> Response:
+        """What a system endpoint answers, unless a fault waits for it."""
         fault = self._account.faults.take(Endpoint.SYSTEM, request.url.path)
-        return None if fault is None else await self._early(request, fault)
+        early = None if fault is None else await self._early(request, fault)
+        if early is not None:
+            return early
+        answer = json_answer(content)
+        return answer if fault is None else damaged(answer, fault)
 
     def _verify(self, request: Request) -> None:
         authorization = request.headers.get("authorization", "")

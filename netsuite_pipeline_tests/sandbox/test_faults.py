@@ -148,6 +148,16 @@ def test_a_system_endpoint_fails_on_its_own_by_its_path(caller: Any) -> None:
     assert [caller.get(f"/services/rest/system/v1/{path}").status_code for path in paths] == [200, 403, 200]
 
 
+def test_bodies_of_system_endpoints_are_spoilt_as_those_of_queries(caller: Any) -> None:
+    path = "/services/rest/system/v1/serverTime"
+    whole = caller.get(path).content
+    add(caller, "truncated", endpoint=Endpoint.SYSTEM)
+    assert len(caller.get(path).content) == len(whole) // 2
+    add(caller, "reset_midway", endpoint=Endpoint.SYSTEM)
+    with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+        caller.get(path)
+
+
 @pytest.mark.parametrize(
     "arguments", [{"kind": "503", "times": 0}, {"kind": "drop_key"}, {"kind": "418"}, {"kind": "hang", "seconds": -1}]
 )
