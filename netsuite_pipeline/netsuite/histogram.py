@@ -4,8 +4,8 @@ What is planned from a histogram is decided in `waves.planner`.
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from netsuite_pipeline.netsuite.errors import IncompleteRead, QueryRejected
 from netsuite_pipeline.netsuite.page import PAGE_SIZE, Queries, whole_number
@@ -75,9 +75,20 @@ def measure(client: Queries, record_type: RecordType, *, batch_size: int, from_i
         except QueryRejected:
             size = max(1, batch_size // _BUCKETS_PER_BATCH)
             buckets = list(_walked(client, record_type, span, size=size))
+        buckets = _covering(span, buckets)
     # Summed, because records may have come or gone since their bounds were asked for.
     total = sum(bucket.records for bucket in buckets)
     return Histogram(total=total, first=lowest, last=highest, buckets=tuple(buckets))
+
+
+def _covering(span: BatchRange, buckets: Sequence[Bucket]) -> list[Bucket]:
+    # A bucket that an answer left out is read with its neighbours, but at an end it has none, and nobody would read it.
+    if not buckets:
+        raise IncompleteRead(f"Measure ids: there are records from {span.first} to {span.last}, but in no bucket.")
+    covering = list(buckets)
+    covering[0] = replace(covering[0], first=span.first)
+    covering[-1] = replace(covering[-1], last=span.last)
+    return covering
 
 
 def _measured(client: Queries, record_type: RecordType, span: BatchRange, *, batch_size: int) -> list[Bucket]:

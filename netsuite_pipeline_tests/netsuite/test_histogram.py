@@ -130,6 +130,21 @@ def test_a_histogram_out_of_order_or_with_gaps_in_its_rows_is_refused(account_of
         measure(account, THING, batch_size=1000)
 
 
+@pytest.mark.parametrize("left_out", [0, -1])
+def test_a_bucket_left_out_at_an_end_is_covered_all_the_same(account_of, left_out):
+    account = account_of(range(5000))
+    account.tamper = lambda sql, rows: [row for row in rows if row is not rows[left_out]] if "FLOOR" in sql else rows
+    buckets = measure(account, THING, batch_size=1000).buckets
+    assert (buckets[0].first, buckets[-1].last) == (0, 4999)
+
+
+def test_a_histogram_without_buckets_is_refused_where_there_are_records(account_of):
+    account = account_of(range(5000))
+    account.tamper = lambda sql, rows: [] if "FLOOR" in sql else rows
+    with pytest.raises(IncompleteRead, match="in no bucket"):
+        measure(account, THING, batch_size=1000)
+
+
 def test_a_count_without_a_row_is_refused(account_of):
     account = account_of(range(5))
     account.tamper = lambda sql, rows: []
