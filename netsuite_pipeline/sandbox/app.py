@@ -29,6 +29,7 @@ from netsuite_pipeline.sandbox.errors import (
     unexpected_error,
 )
 from netsuite_pipeline.sandbox.faults import Endpoint, Fault, FaultKind, FaultQueue
+from netsuite_pipeline.sandbox.hostility import Hostility
 from netsuite_pipeline.sandbox.stats import Stats
 
 QUERY_PATH = "/services/rest/query/v1/suiteql"
@@ -39,7 +40,7 @@ MAX_PAGE = 1000
 @dataclass
 class Account:
     """Everything one served account consists of. `concurrency` is its limit, `latency` seconds added per
-    query.
+    query. With a `hostility`, requests fail that no scripted fault waits for.
     """
 
     engine: Engine
@@ -48,6 +49,13 @@ class Account:
     latency: float = 0.0
     faults: FaultQueue = field(default_factory=FaultQueue)
     stats: Stats = field(default_factory=Stats)
+    hostility: Hostility | None = None
+
+    def fault(self, endpoint: Endpoint, text: str = "") -> Fault | None:
+        """What happens to a request with this SQL or path, if anything: what is scripted goes first."""
+        scripted = self.faults.take(endpoint, text)
+        hostility = self.hostility
+        return scripted if scripted is not None or hostility is None else hostility.take(endpoint)
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,7 @@ class _Handler:
         account = self._account
         if account.latency:
             await asyncio.sleep(account.latency)
-        fault = account.faults.take(Endpoint.QUERY, sql)
+        fault = account.fault(Endpoint.QUERY, sql)
         if fault is not None:
             early = await self._early(request, fault)
             if early is not None:
@@ -149,7 +157,7 @@ class _Handler:
     async def token(self, request: Request) -> Response:
         """POST token: a bearer token for a client assertion."""
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
-        fault = self._account.faults.take(Endpoint.TOKEN)
+        fault = self._account.fault(Endpoint.TOKEN)
         early = None if fault is None else await self._early(request, fault)
         if early is not None:
             return early
@@ -178,7 +186,7 @@ class _Handler:
 
     async def _perhaps_spoilt(self, request: Request, content: object) -> Response:
         """What a system endpoint answers, unless a fault waits for it."""
-        fault = self._account.faults.take(Endpoint.SYSTEM, request.url.path)
+        fault = self._account.fault(Endpoint.SYSTEM, request.url.path)
         early = None if fault is None else await self._early(request, fault)
         if early is not None:
             return early

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from netsuite_pipeline.sandbox.availability import Feature
+from netsuite_pipeline.sandbox.hostility import Hostility
 from netsuite_pipeline.sandbox.keys import create_key_pair
 from netsuite_pipeline.sandbox.server import SandboxServer
 
@@ -48,6 +49,16 @@ def serve(
     past_100000: Annotated[
         PastCeilingChoice, typer.Option(help="Rows past 100,000: end in silence, or answer an error.")
     ] = PastCeilingChoice.SILENT,
+    hostile: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=100,
+            metavar="PERCENT",
+            help="The share of requests that fail: 429, 5xx, hangs, resets, empty and broken answers, doubled and lost"
+            " rows, by lot. The seed decides.",
+        ),
+    ] = 0,
 ) -> None:
     """Serve until interrupted (SIGINT or SIGTERM)."""
     for name in without_column or ():
@@ -68,6 +79,7 @@ def serve(
             without=(*(without or ()), *(without_column or ())),
             features_off=feature_off or (),
             past_ceiling=past_100000.value,
+            hostility=Hostility(hostile, seed=seed) if hostile else None,
         )
     except OSError as error:
         what = f"start on port {port}" if error.filename is None else f"read {error.filename}"

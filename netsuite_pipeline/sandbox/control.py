@@ -16,8 +16,10 @@ from starlette.routing import Route
 
 from netsuite_pipeline.sandbox.app import Account
 from netsuite_pipeline.sandbox.faults import Fault
+from netsuite_pipeline.sandbox.hostility import Hostility
 
 _FAULT_FIELDS = {field.name for field in fields(Fault)}
+_HOSTILITY_FIELDS = {"share", "seed", "kinds", "seconds"}
 
 
 def control_routes(account: Account) -> list[Route]:
@@ -29,6 +31,8 @@ def control_routes(account: Account) -> list[Route]:
         ("/sandbox/queries", "GET", control.queries),
         ("/sandbox/faults", "POST", control.add_fault),
         ("/sandbox/faults", "DELETE", control.clear_faults),
+        ("/sandbox/hostility", "POST", control.begin_hostility),
+        ("/sandbox/hostility", "DELETE", control.end_hostility),
         ("/sandbox/latency", "POST", control.set_latency),
         ("/sandbox/tokens", "DELETE", control.revoke_tokens),
         ("/sandbox/tables/{table}", "POST", control.switch),
@@ -66,6 +70,8 @@ class _Control:
             "tokens_issued": account.authenticator.tokens_issued,
             "faults_delivered": account.faults.delivered,
             "faults_waiting": account.faults.waiting,
+            "hostility_share": account.hostility.share if account.hostility else 0,
+            "hostility_delivered": account.hostility.delivered if account.hostility else {},
         }
 
     async def reset_stats(self, _request: Request) -> object:
@@ -89,6 +95,21 @@ class _Control:
     async def clear_faults(self, _request: Request) -> object:
         """Forget waiting faults."""
         self._account.faults.clear()
+        return {}
+
+    async def begin_hostility(self, request: Request) -> object:
+        """`{"share": percent}` of the requests fail from now on, with `seed`, `kinds` and `seconds` as in
+        `Hostility`.
+        """
+        given = await _object(request)
+        if given.keys() - _HOSTILITY_FIELDS or "share" not in given:
+            raise ValueError(f"Expected a share and, if wanted, others of {', '.join(sorted(_HOSTILITY_FIELDS))}.")
+        self._account.hostility = Hostility(**given)  # type: ignore[arg-type]
+        return {"share": self._account.hostility.share}
+
+    async def end_hostility(self, _request: Request) -> object:
+        """Let every request succeed that is right, but for scripted faults."""
+        self._account.hostility = None
         return {}
 
     async def set_latency(self, request: Request) -> object:

@@ -32,6 +32,7 @@ class FaultKind(StrEnum):
     EXTRA_COLUMN = "extra_column"
     REPLACE = "replace"
     DUPLICATE_ROW = "duplicate_row"
+    DROP_ROW = "drop_row"
 
 
 class Endpoint(StrEnum):
@@ -83,6 +84,8 @@ class Fault:
             return rows
         if self.kind is FaultKind.DUPLICATE_ROW:
             return [*rows[: self.row + 1], dict(rows[self.row]), *rows[self.row + 1 :]]
+        if self.kind is FaultKind.DROP_ROW:
+            return [*rows[: self.row], *rows[self.row + 1 :]]
         if self.kind not in _NEED_COLUMN or self.column is None:
             return rows
         changed = dict(rows[self.row])

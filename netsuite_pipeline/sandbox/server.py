@@ -19,6 +19,7 @@ from netsuite_pipeline.sandbox.dates import DateFormat
 from netsuite_pipeline.sandbox.delivery import AbortableProtocol
 from netsuite_pipeline.sandbox.engine import Engine, PastCeiling
 from netsuite_pipeline.sandbox.faults import FaultQueue
+from netsuite_pipeline.sandbox.hostility import Hostility
 from netsuite_pipeline.sandbox.stats import Stats
 
 _START_SECONDS = 30.0
@@ -30,7 +31,8 @@ class SandboxServer:
 
     `records` is about how many importable records there are, `customers` overrides that one table, `latency`
     is in seconds, `m2m_certificate` is a PEM file or its bytes. `without` names tables and columns
-    (`table.column`) the account lacks, `features_off` features with all that depends on them.
+    (`table.column`) the account lacks, `features_off` features with all that depends on them. With a
+    `hostility`, which may also be set and taken away later, a share of the requests fails.
     Port 0 picks a free one. The port is bound at construction (OSError if it is taken); `dataset` replaces
     the generated data and is closed with the server.
     """
@@ -52,6 +54,7 @@ class SandboxServer:
         without: Iterable[str] = (),
         features_off: Iterable[str] = (),
         dataset: Dataset | None = None,
+        hostility: Hostility | None = None,
     ) -> None:
         self.credentials = credentials or Credentials()
         pem = _pem(m2m_certificate)
@@ -70,7 +73,7 @@ class SandboxServer:
             self._socket.close()
             raise
         engine = Engine(self.dataset, availability, rendering, past_ceiling, seed)
-        self.account = Account(engine, authenticator, concurrency=concurrency, latency=latency)
+        self.account = Account(engine, authenticator, concurrency=concurrency, latency=latency, hostility=hostility)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 build_app(self.account, control_routes(self.account)),
@@ -95,6 +98,15 @@ class SandboxServer:
     def faults(self) -> FaultQueue:
         """Failures on demand."""
         return self.account.faults
+
+    @property
+    def hostility(self) -> Hostility | None:
+        """What makes a share of the requests fail."""
+        return self.account.hostility
+
+    @hostility.setter
+    def hostility(self, hostility: Hostility | None) -> None:
+        self.account.hostility = hostility
 
     @property
     def stats(self) -> Stats:

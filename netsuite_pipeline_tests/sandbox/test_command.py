@@ -36,6 +36,8 @@ def test_serve_prints_its_url_when_ready_and_stops_cleanly(number: signal.Signal
             "projects",
             "--feature-off",
             "oneworld",
+            "--hostile",
+            "10",
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -45,7 +47,7 @@ def test_serve_prints_its_url_when_ready_and_stops_cleanly(number: signal.Signal
     try:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
-        assert httpx.get(f"{url}/sandbox/stats").status_code == 200
+        assert httpx.get(f"{url}/sandbox/stats").json()["hostility_share"] == 10
         process.send_signal(number)
         # Not communicate(): it reads past the stream's buffer, which may hold lines that came with the first.
         output = process.stdout.read()
