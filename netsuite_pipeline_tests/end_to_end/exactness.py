@@ -107,6 +107,7 @@ def _warehouse_rows(engine: sa.Engine, record_type: RecordType) -> dict[tuple[in
             for row in connection.execute(query)
         ]
     size = len(record_type.key)
+    assert len({row[:size] for row in rows}) == len(rows), f"{record_type.name}: rows are doubled"
     return {row[:size]: row for row in rows}
 
 
