@@ -76,6 +76,7 @@ CATEGORIES = {
     FaultKind.UNAUTHORIZED: FailureCategory.AUTHENTICATION,
     FaultKind.FORBIDDEN: FailureCategory.PERMANENT_ERROR,
     FaultKind.DUPLICATE_ROW: FailureCategory.UNKNOWN,
+    FaultKind.DROP_ROW: FailureCategory.UNKNOWN,
     FaultKind.DROP_KEY: FailureCategory.UNKNOWN,
     FaultKind.REPLACE: FailureCategory.UNKNOWN,
     FaultKind.EXTRA_COLUMN: FailureCategory.UNKNOWN,
@@ -100,7 +101,7 @@ TABLE: tuple[tuple[str, str, Expected, Expected], ...] = (
     ("bounds", "passing", Expected(COMPLETE, 2, 2), Expected(STOPPED, 5, LONGEST)),
     ("bounds", "400 403", Expected(TYPE, 1), Expected(TYPE, 1)),
     ("bounds", "401", Expected(COMPLETE, 2), Expected(STOPPED, 2)),
-    ("bounds", "drop_key replace duplicate_row", Expected(STOPPED, 1), Expected(STOPPED, 1)),
+    ("bounds", "drop_key drop_row replace duplicate_row", Expected(STOPPED, 1), Expected(STOPPED, 1)),
     ("bounds", "extra_column", Expected(COMPLETE, 1), Expected(COMPLETE, 1)),
     ("histogram", "passing", Expected(COMPLETE, 2, 2), Expected(STOPPED, 5, LONGEST)),
     # Whoever may not count by buckets walks the ids.
@@ -108,24 +109,27 @@ TABLE: tuple[tuple[str, str, Expected, Expected], ...] = (
     ("histogram", "401", Expected(COMPLETE, 2), Expected(STOPPED, 2)),
     ("histogram", "403", Expected(TYPE, 1), Expected(TYPE, 1)),
     ("histogram", "drop_key replace duplicate_row", Expected(STOPPED, 1), Expected(STOPPED, 1)),
-    ("histogram", "extra_column", Expected(COMPLETE, 1), Expected(COMPLETE, 1)),
+    ("histogram", "drop_row extra_column", Expected(COMPLETE, 1), Expected(COMPLETE, 1)),
     # Three batches are counted together, and each alone where that fails.
     ("count", "passing", Expected(COMPLETE, 2, 2), Expected(BATCHES, 20, 4 * LONGEST)),
     ("count", "400", Expected(COMPLETE, 4), Expected(BATCHES, 4)),
     ("count", "401", Expected(COMPLETE, 2), Expected(BATCHES, 2)),
     ("count", "403", Expected(BATCHES, 1), Expected(BATCHES, 1)),
-    ("count", "drop_key replace duplicate_row", Expected(COMPLETE, 4), Expected(BATCHES, 4)),
+    ("count", "drop_key drop_row replace duplicate_row", Expected(COMPLETE, 4), Expected(BATCHES, 4)),
     ("count", "extra_column", Expected(COMPLETE, 1), Expected(COMPLETE, 1)),
     ("first page", "passing", Expected(COMPLETE, 2, 2), Expected(ONE_BATCH, 5, LONGEST)),
     ("first page", "400 duplicate_row", Expected(ONE_BATCH, 1), Expected(ONE_BATCH, 1)),
     ("first page", "401", Expected(COMPLETE, 2), Expected(BATCHES, 2)),
     ("first page", "403", Expected(BATCHES, 1), Expected(BATCHES, 1)),
     ("first page", "drop_key replace extra_column", Expected(COMPLETE, 1, 0, 1), Expected(COMPLETE, 1, 0, 1)),
+    # The count tells of a row that is missing, so that the batch is read once more.
+    ("first page", "drop_row", Expected(COMPLETE, 2), Expected(ONE_BATCH, 2)),
     ("later page", "passing", Expected(COMPLETE, 2, 2), Expected(ONE_BATCH, 5, LONGEST)),
     ("later page", "400 duplicate_row", Expected(ONE_BATCH, 1), Expected(ONE_BATCH, 1)),
     ("later page", "401", Expected(COMPLETE, 2), Expected(BATCHES, 2)),
     ("later page", "403", Expected(BATCHES, 1), Expected(BATCHES, 1)),
     ("later page", "drop_key replace extra_column", Expected(COMPLETE, 1, 0, 1), Expected(COMPLETE, 1, 0, 1)),
+    ("later page", "drop_row", Expected(COMPLETE, 3), Expected(ONE_BATCH, 4)),
     # It is asked for the plan; without it all is read, and it is asked for again with the rows.
     ("time", "passing", Expected(COMPLETE, 2, 2), Expected(COMPLETE, 10, 2 * LONGEST)),
     ("time", "400 403", Expected(COMPLETE, 2), Expected(COMPLETE, 2)),
@@ -134,20 +138,20 @@ TABLE: tuple[tuple[str, str, Expected, Expected], ...] = (
     # Whoever may not ask what changed reads all.
     ("census", "400", Expected(COMPLETE, 1), Expected(COMPLETE, 1)),
     ("census", "401", Expected(COMPLETE, 2), Expected(STOPPED, 2)),
-    ("census", "403 drop_key replace duplicate_row", Expected(TYPE, 1), Expected(TYPE, 1)),
+    ("census", "403 drop_key drop_row replace duplicate_row", Expected(TYPE, 1), Expected(TYPE, 1)),
     ("census", "extra_column", Expected(COMPLETE, 1), Expected(COMPLETE, 1)),
     ("changed ids", "passing", Expected(COMPLETE, 2, 2), Expected(TYPE, 5, LONGEST)),
     ("changed ids", "400 403 replace", Expected(TYPE, 1), Expected(TYPE, 1)),
     ("changed ids", "401", Expected(COMPLETE, 2), Expected(STOPPED, 2)),
     # The counts of its bucket tell of an id that is missing.
-    ("changed ids", "drop_key duplicate_row extra_column", Expected(COMPLETE, 1), Expected(COMPLETE, 1)),
+    ("changed ids", "drop_key drop_row duplicate_row extra_column", Expected(COMPLETE, 1), Expected(COMPLETE, 1)),
     # For the time, which an import can do without, and for the first count.
     ("token", "passing", Expected(COMPLETE, 2, 2), Expected(STOPPED, 10, 2 * LONGEST)),
     ("token", "400 401 403", Expected(COMPLETE, 2), Expected(STOPPED, 2)),
 )
 # One of each reaction, where the others would be no different: all kinds are met once in each phase of WITH_ALL_KINDS,
 # and lasting ones on the first page.
-REPRESENTATIVES = {"400", "401", "403", "429", "503", "empty", "duplicate_row", "drop_key"}
+REPRESENTATIVES = {"400", "401", "403", "429", "503", "empty", "duplicate_row", "drop_key", "drop_row"}
 WITH_ALL_KINDS = {"bounds", "count", "first page", "census", "token"}
 # Each costs a wait, or five.
 WITH_HANGS = {("count", False), ("first page", False), ("first page", True), ("census", False), ("token", False)}
