@@ -1,6 +1,6 @@
 """The source against the sandbox: both schemes, every declared type, and faults on a real wire."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.transform.batch import FailedBatch, TransformedBatch
 from netsuite_pipeline.transform.rejection import RejectReason
 from netsuite_pipeline.transform.rows import columns_of
+from netsuite_pipeline.waves.planner import plan_ranges
 
 CUSTOMER = CATALOG.get("customer")
 CONCURRENCY = 4
@@ -85,11 +86,8 @@ def tba_client(connect: Callable[..., NetSuiteClient]) -> NetSuiteClient:
     return connect("tba")
 
 
-def ranges_of(histogram: Histogram) -> list[BatchRange]:
-    assert histogram.first is not None
-    starts = [histogram.first, *(bucket.first for bucket in histogram.buckets[1:])]
-    ends = [*(start - 1 for start in starts[1:]), histogram.buckets[-1].last]
-    return [BatchRange(first, last) for first, last in zip(starts, ends, strict=True)]
+def planned(histogram: Histogram, *, batch_size: int) -> Sequence[BatchRange]:
+    return plan_ranges(histogram.buckets, batch_size=batch_size).add
 
 
 def read(client: NetSuiteClient, record_type, ranges) -> list[TransformedBatch]:
@@ -101,7 +99,7 @@ def read(client: NetSuiteClient, record_type, ranges) -> list[TransformedBatch]:
 @pytest.mark.parametrize("record_type", CATALOG, ids=lambda record_type: record_type.name)
 def test_every_record_of_every_type_is_loaded_or_rejected(client, record_type):
     histogram = measure(client, record_type, batch_size=200)
-    batches = read(client, record_type, ranges_of(histogram))
+    batches = read(client, record_type, planned(histogram, batch_size=200))
     keys = [row.key for batch in batches for row in batch.rows]
     rejected = sum(len(batch.rejections) for batch in batches)
     assert len(keys) + rejected == sum(batch.expected for batch in batches) == histogram.total > 0
@@ -111,7 +109,7 @@ def test_every_record_of_every_type_is_loaded_or_rejected(client, record_type):
 
 def test_what_is_looked_up_is_what_the_sandbox_holds(sandbox, tba_client):
     fulfillment = CATALOG.get("item_fulfillment")
-    batches = read(tba_client, fulfillment, ranges_of(measure(tba_client, fulfillment, batch_size=200)))
+    batches = read(tba_client, fulfillment, planned(measure(tba_client, fulfillment, batch_size=200), batch_size=200))
     wanted = [columns_of(fulfillment).index(name) for name in ("shipping_addr1", "shipping_city", "tracking_numbers")]
     found = {row.key[0]: tuple(row.values[index] for index in wanted) for batch in batches for row in batch.rows}
     connection = sandbox.account.engine.dataset.connection()
@@ -142,7 +140,9 @@ def test_charge_types_are_read_from_a_table_of_the_account_where_the_user_says_s
     sandbox.availability.set_table("chargetype", available=True)
     try:
         histogram = measure(tba_client, charge_type, batch_size=200)
-        rows = [row for batch in read(tba_client, charge_type, ranges_of(histogram)) for row in batch.rows]
+        rows = [
+            row for batch in read(tba_client, charge_type, planned(histogram, batch_size=200)) for row in batch.rows
+        ]
     finally:
         sandbox.availability.set_table("chargetype", available=False)
     values = {row.key[0]: dict(zip(columns_of(charge_type), row.values, strict=True)) for row in rows}
@@ -153,12 +153,12 @@ def test_charge_types_are_read_from_a_table_of_the_account_where_the_user_says_s
 
 def test_counts_agree_with_the_histogram(client):
     histogram = measure(client, CUSTOMER, batch_size=200)
-    counts = count_ranges(client, CUSTOMER, ranges_of(histogram))
-    assert counts == [bucket.records for bucket in histogram.buckets]
+    plan = plan_ranges(histogram.buckets, batch_size=50)
+    assert count_ranges(client, CUSTOMER, plan.add) == [plan.expected[batch] for batch in plan.add]
 
 
 def test_the_sandbox_never_sees_more_requests_than_the_concurrency(sandbox, tba_client):
-    read(tba_client, CUSTOMER, ranges_of(measure(tba_client, CUSTOMER, batch_size=50)))
+    read(tba_client, CUSTOMER, planned(measure(tba_client, CUSTOMER, batch_size=50), batch_size=50))
     assert sandbox.stats.peak_in_flight <= CONCURRENCY
     assert tba_client.stats.retries == 0
 
@@ -174,13 +174,13 @@ def test_passing_faults_cost_no_record(sandbox, connect, kind):
     # A second 401 could meet the request that is signed anew after the first; that is the end, by rule.
     for skip in (0,) if kind == "401" else (0, 2):
         sandbox.faults.add(Fault(FaultKind(kind), skip=skip, seconds=600))
-    batches = read(client, CUSTOMER, ranges_of(histogram))
+    batches = read(client, CUSTOMER, planned(histogram, batch_size=200))
     assert sum(batch.fetched for batch in batches) == histogram.total
     assert sandbox.faults.waiting == 0
 
 
 def test_a_row_sent_twice_fails_its_batch_and_no_other(sandbox, tba_client):
-    ranges = ranges_of(measure(tba_client, CUSTOMER, batch_size=200))
+    ranges = planned(measure(tba_client, CUSTOMER, batch_size=200), batch_size=200)
     sandbox.faults.add(Fault(FaultKind.DUPLICATE_ROW, match="order by", row=3))
     results = list(stream_batches(tba_client, CUSTOMER, ranges, workers=1))
     failed = [result for result in results if isinstance(result, FailedBatch)]
@@ -206,10 +206,12 @@ def test_a_row_sent_twice_fails_its_batch_and_no_other(sandbox, tba_client):
 def test_a_spoilt_row_is_rejected_with_its_reason_and_the_others_go_on(sandbox, tba_client, fault, reason):
     histogram = measure(tba_client, CUSTOMER, batch_size=10_000)
     before = {
-        rejection.reason for batch in read(tba_client, CUSTOMER, ranges_of(histogram)) for rejection in batch.rejections
+        rejection.reason
+        for batch in read(tba_client, CUSTOMER, planned(histogram, batch_size=10_000))
+        for rejection in batch.rejections
     }
     sandbox.faults.add(fault)
-    batches = read(tba_client, CUSTOMER, ranges_of(histogram))
+    batches = read(tba_client, CUSTOMER, planned(histogram, batch_size=10_000))
     rejections = [rejection for batch in batches for rejection in batch.rejections]
     assert sum(batch.fetched for batch in batches) == histogram.total
     assert reason in {rejection.reason for rejection in rejections} - before

@@ -6,6 +6,9 @@ from hypothesis import strategies as st
 
 from netsuite_pipeline.netsuite.errors import IncompleteRead, QueryRejected, RecordTypeUnavailable, Unavailable
 from netsuite_pipeline.netsuite.histogram import Bucket, Histogram, measure
+from netsuite_pipeline.sandbox.generation.sizes import Sizes
+from netsuite_pipeline.sandbox.generation.world import World
+from netsuite_pipeline.waves.planner import plan_ranges
 from netsuite_pipeline_tests.netsuite.sqlite_account import LINE, THING, SqliteAccount
 
 
@@ -20,6 +23,13 @@ def check_exact(histogram: Histogram, ids: list[int]) -> None:
         assert histogram.last is not None
         assert histogram.first <= bucket.first
         assert bucket.last <= histogram.last
+
+
+def fill_of(histogram: Histogram, *, batch_size: int) -> float:
+    """Records of a planned batch by what it may have, on average: of all but the last, which ends where the ids do."""
+    plan = plan_ranges(histogram.buckets, batch_size=batch_size)
+    *full, _ = (plan.expected[batch] for batch in plan.add)
+    return sum(full) / len(full) / batch_size
 
 
 def test_no_records_are_no_buckets(account_of):
@@ -46,6 +56,40 @@ def test_137705_customers_are_measured_in_at_most_five_requests(account_of):
     assert histogram.total == 137_705
     assert max(bucket.records for bucket in histogram.buckets) <= 1000
     assert len(account.queries) <= 5
+
+
+@pytest.mark.parametrize("seed", [1, 7])
+@pytest.mark.parametrize(
+    ("customers", "batch_size", "requests"),
+    [(5000, 1000, 2), (71_000, 1000, 2), (137_705, 1000, 3), (150_000, 1000, 4), (400_000, 1000, 7)],
+)
+def test_batches_of_generated_customers_are_planned_95_percent_full_in_few_requests(
+    account_of, customers, batch_size, requests, seed
+):
+    account = account_of(World.populated(Sizes.of(1000, customers=customers), seed).customers)
+    histogram = measure(account, THING, batch_size=batch_size)
+    assert fill_of(histogram, batch_size=batch_size) >= 0.95
+    assert len(account.queries) <= requests
+
+
+@pytest.mark.parametrize("count", [2500, 20_000, 137_705])
+def test_ids_without_gaps_are_planned_99_percent_full(account_of, count):
+    histogram = measure(account_of(range(1, count + 1)), THING, batch_size=1000)
+    assert fill_of(histogram, batch_size=1000) >= 0.99
+
+
+def test_an_outlier_does_not_leave_batches_half_empty(account_of):
+    account = account_of([*World.populated(Sizes.of(1000, customers=20_000), 1).customers, 1_000_000_000])
+    histogram = measure(account, THING, batch_size=1000)
+    assert fill_of(histogram, batch_size=1000) >= 0.9
+    assert len(account.queries) <= 5
+
+
+def test_walked_ids_are_planned_95_percent_full(account_of):
+    account = account_of(lines=[(parent, line) for parent in range(1, 400) for line in range(7)])
+    account.before = refuse("FLOOR")
+    histogram = measure(account, LINE, batch_size=100)
+    assert fill_of(histogram, batch_size=100) >= 0.95
 
 
 def test_a_wide_span_is_paged_by_id_and_never_by_offset(account_of):
