@@ -210,7 +210,7 @@ def _import_all(
             record_type=_CUSTOMER,
             ranges=tuple(ranges),
             run_id="benchmark",
-            fetch=lambda wanted: stream_batches(client, _CUSTOMER, wanted, workers=threads_for(client)),
+            fetch=lambda wanted: stream_batches(client, _CUSTOMER, wanted.ranges, workers=threads_for(client)),
         )
         loader, limits = loader_of(engine, _CUSTOMER), Limits.of(Settings())
         imported = import_batches(run, loader=loader, store=WaveStore(engine), limits=limits, writers=writers)

@@ -30,9 +30,9 @@ class SandboxServer:
     """A running sandbox: `with SandboxServer(records=1000, seed=1) as sandbox: sandbox.base_url`.
 
     `records` is about how many importable records there are, `customers` overrides that one table, `latency`
-    is in seconds, `m2m_certificate` is a PEM file or its bytes. `without` names tables and columns
-    (`table.column`) the account lacks, `features_off` features with all that depends on them. With a
-    `hostility`, which may also be set and taken away later, a share of the requests fails.
+    is the least time of an answer in seconds, `m2m_certificate` is a PEM file or its bytes. `without` names
+    tables and columns (`table.column`) the account lacks, `features_off` features with all that depends on them.
+    With a `hostility`, which may also be set and taken away later, a share of the requests fails.
     Port 0 picks a free one. The port is bound at construction (OSError if it is taken); `dataset` replaces
     the generated data and is closed with the server.
     """
