@@ -206,6 +206,8 @@ def _import_all(
     """Records, and the seconds that loading them took, over all writers."""
     engine = database.engine(_SCHEMA)
     try:
+        # As a run does, so that no page goes alone until the login is accepted.
+        client.server_time()
         run = BatchRun(
             record_type=_CUSTOMER,
             ranges=tuple(ranges),

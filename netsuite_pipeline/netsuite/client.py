@@ -176,6 +176,11 @@ class NetSuiteClient:
         with self._stats_lock:
             return replace(self._stats, slots=self._governor.stats)
 
+    @property
+    def is_accepted(self) -> bool:
+        """Whether NetSuite has accepted the credentials. Until it has, requests go one at a time."""
+        return self._gate.is_open
+
     def query(self, sql: str, *, cancelled: threading.Event | None = None) -> Page:
         """The first page, of at most PAGE_SIZE rows, that `sql` answers.
 

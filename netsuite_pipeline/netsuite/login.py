@@ -36,6 +36,11 @@ class CredentialGate:
         self._refusal = refusal
         self._on_login = on_login
 
+    @property
+    def is_open(self) -> bool:
+        """Whether requests go together, because one has shown that the credentials are accepted."""
+        return self._accepted.is_set()
+
     @contextmanager
     def admitted(self) -> Iterator[None]:
         """Around one request; AuthenticationFailed at once if the credentials are known to be refused."""

@@ -218,7 +218,7 @@ def _estimate(
         return TypeEstimate(record_type=record_type, level=level, available=False, reason=answer.reason)
     to_read = sum(portion.expected for portion in answer.portions)
     whole = sum(portion.increment is None for portion in answer.portions)
-    requests = _requests(answer.portions)
+    requests = _requests(answer.portions, counted_together=min(COUNTED_TOGETHER, limits.dispatch_batches))
     rate = seconds_per_record(engine, record_type) if LEDGER in tables else None
     return TypeEstimate(
         record_type=record_type,
@@ -236,10 +236,10 @@ def _estimate(
     )
 
 
-def _requests(portions: Sequence[Portion]) -> int:
+def _requests(portions: Sequence[Portion], *, counted_together: int) -> int:
     whole = [portion for portion in portions if portion.increment is None]
     pages = sum(max(1, math.ceil(portion.expected / PAGE_SIZE)) for portion in whole)
     increments = {portion.range: portion.increment for portion in portions if portion.increment}
     groups = list(read_together(list(increments), increments))
     rows = (sum(increments[batch].expected for batch in group) for group in groups)
-    return pages + math.ceil(len(whole) / COUNTED_TOGETHER) + sum(1 + math.ceil(count / PAGE_SIZE) for count in rows)
+    return pages + math.ceil(len(whole) / counted_together) + sum(1 + math.ceil(count / PAGE_SIZE) for count in rows)

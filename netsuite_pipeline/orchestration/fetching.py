@@ -6,6 +6,7 @@ What becomes of the batches is `batch_run`'s business; how one is read is in `ne
 import datetime as dt
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine, MetaData
@@ -64,7 +65,7 @@ class AccountFetch:
                 view = view_of_account(self.record_type, memory=memory, queries=client, claimant=self.run_id)
                 record_type = replace(view.record_type, edition=edition_for(engine, self.record_type))
                 increments = self._with_notes(engine, wanted.increments)
-                moment = wanted.as_of or self._ask_time(client)
+                moment = self._moment(client, wanted)
                 imported_as = record_type.digest(account_of(settings))
                 watermark = Watermark(moment=moment, imported_as=imported_as) if moment else None
             except (NetSuiteError, WarehouseError) as error:
@@ -80,6 +81,17 @@ class AccountFetch:
                 increments=increments,
                 watermark=watermark,
             )
+
+    def _moment(self, client: NetSuiteClient, wanted: Wanted) -> dt.datetime | None:
+        whole = len(wanted.ranges) - len(wanted.increments)
+        if wanted.as_of is None:
+            return self._ask_time(client)
+        if whole > client.concurrency and not client.is_accepted:
+            # The first request goes alone. A page as the first one would leave the other slots empty for its whole
+            # time, a tenth of a run of 25 batches with 4 slots; the clock answers at once.
+            with suppress(NetSuiteError):
+                client.server_time()
+        return wanted.as_of
 
     def _ask_time(self, client: NetSuiteClient) -> dt.datetime | None:
         if not self.of_batches:
