@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from netsuite_pipeline.cli.console import results
+from netsuite_pipeline.cli.console import errors, results
 from netsuite_pipeline.cli.dagster_instance import dagster_instance
 from netsuite_pipeline.cli.progress import missing_lines, types_table
 from netsuite_pipeline.cli.type_state import missing_counts
@@ -87,6 +87,7 @@ def plan_import(names: list[str], *, dependencies: bool, trigger: str, mode: Imp
             trigger=trigger,
             mode=mode,
             insist=True,
+            warn=errors.print,
         )
         for observation in observations(plan):
             instance.report_runless_asset_event(observation)

@@ -238,13 +238,11 @@ def slots_answer(slots: Slots, concurrency: int) -> Answer:
     kind = "reserved for this integration" if slots.reserved else "free for all integrations together"
     found = f"NETSUITE_CONCURRENCY={concurrency}; {of_account}, {slots.usable} of them {kind}"
     if concurrency > slots.usable:
-        return error(
-            found, f"set NETSUITE_CONCURRENCY={max(1, slots.usable - (not slots.reserved))}: the others are refused"
-        )
+        return error(found, f"set NETSUITE_CONCURRENCY={slots.advised}: the others are refused")
     if concurrency == slots.usable and not slots.reserved:
         return warning(
             found,
-            f"set NETSUITE_CONCURRENCY={max(1, slots.usable - 1)}, or other integrations of the company are refused"
+            f"set NETSUITE_CONCURRENCY={slots.advised}, or other integrations of the company are refused"
             " while an import runs",
         )
     return ok(found)

@@ -37,6 +37,11 @@ class Slots:
     usable: int
     reserved: bool
 
+    @property
+    def advised(self) -> int:
+        """How many to use: where all integrations share them, one is left to the others."""
+        return max(1, self.usable - (not self.reserved))
+
 
 class SystemEndpoints:
     """One connection. `skew` is NetSuite's time less ours as of the last answer, None as long as there was none."""

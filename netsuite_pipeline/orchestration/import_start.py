@@ -3,7 +3,8 @@
 The steps of planning are in `waves.planning`; this module gives them NetSuite and the warehouse.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from netsuite_pipeline.netsuite.columns import required_column_missing
@@ -12,6 +13,7 @@ from netsuite_pipeline.netsuite.histogram import measure
 from netsuite_pipeline.netsuite.page import Queries
 from netsuite_pipeline.orchestration.change_finder import AccountChanges
 from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
+from netsuite_pipeline.orchestration.slot_advice import slot_advice
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.waves.change_planning import Unavailable
@@ -20,6 +22,8 @@ from netsuite_pipeline.waves.model import ImportMode, utc_now
 from netsuite_pipeline.waves.planning import JobPlan, plan_job
 from netsuite_pipeline.waves.settling import BatchRegistry, Measured
 from netsuite_pipeline.waves.store import WaveStore
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +59,12 @@ def start_import(
     trigger: str,
     mode: ImportMode = ImportMode.FULL,
     insist: bool = False,
+    warn: Callable[[str], None] = _LOGGER.warning,
 ) -> JobPlan:
     """Plans an import of the named record types (none: all of them) and leaves it to the dispatcher.
 
     With `insist`, credentials that NetSuite refused lately are tried all the same: a person is there who mended them.
+    `warn` is told of what makes the import slower than it need be.
     Called again with the same job id it goes on where it was interrupted. Raises CatalogError for an unknown name,
     SettingsError, NetSuiteError or WarehouseError; the job is then recorded as failed, if it could be recorded.
     """
@@ -77,7 +83,7 @@ def start_import(
                 declarations=catalog.digest,
                 now=utc_now(),
             )
-            return plan_job(
+            plan = plan_job(
                 job_id=job_id,
                 catalog=catalog,
                 source=NetSuiteSource(queries=client, catalog=catalog, batch_size=settings.batch_size),
@@ -87,3 +93,7 @@ def start_import(
                 batch_size=settings.batch_size,
                 finder=AccountChanges(client=client, engine=engine, catalog=catalog, settings=settings),
             )
+    advice = slot_advice(settings) if plan.saved else None
+    if advice:
+        warn(advice)
+    return plan

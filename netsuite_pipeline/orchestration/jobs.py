@@ -65,6 +65,7 @@ def build_start_import_job(catalog: Catalog) -> dg.JobDefinition:
                 dependencies=config.dependencies,
                 trigger=config.trigger,
                 mode=ImportMode.INCREMENTAL if config.changes_only else ImportMode.FULL,
+                warn=context.log.warning,
             )
         unavailable = [f"{planned.record_type}: {planned.reason}" for planned in plan.types if not planned.available]
         whole = [

@@ -67,6 +67,15 @@ def test_what_planning_found_is_seen_on_the_asset(command: Command) -> None:
     assert observation.metadata["batches to read"].value == 1
 
 
+def test_more_requests_at_once_than_the_account_takes_are_spoken_of(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETSUITE_CONCURRENCY", "99")
+    answer = command("import", "start", "--types", "price_level", "--no-dependencies")
+    assert answer.exit_code == 0
+    assert "NETSUITE_CONCURRENCY=99 is more than the" in answer.errors
+
+
 def test_start_without_types_plans_everything(command: Command) -> None:
     assert command("import", "start").exit_code == 0
     assert {kind.record_type for kind in _latest().types} == set(CATALOG.names)
