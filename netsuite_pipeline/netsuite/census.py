@@ -130,17 +130,17 @@ def deleted_ids(client: Queries, since: dt.datetime) -> list[int]:
 
 
 def _paged(client: Queries, column: str, query: Callable[[int | None], str]) -> Iterator[list[int]]:
-    """The ids of all pages; a page that is not full is the last one."""
+    """The ids of all pages; a page that is not full is the last one, unless NetSuite says that there are more."""
     last: int | None = None
     while True:
-        rows = client.query(query(last)).items
-        ids = _ids(rows, column)
+        page = client.query(query(last))
+        ids = _ids(page.items, column)
         if ids and last is not None and ids[0] <= last:
             raise IncompleteRead(f"Read ids: {ids[0]} came after {last}.")
         if ids:
             yield ids
             last = ids[-1]
-        if len(rows) < PAGE_SIZE or not ids:
+        if not ids or (len(page.items) < PAGE_SIZE and not page.has_more):
             return
 
 

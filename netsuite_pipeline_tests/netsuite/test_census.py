@@ -1,7 +1,7 @@
 """Counting what changed, against a sandbox whose rows the tests date."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import pytest
@@ -21,6 +21,7 @@ from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
+from netsuite_pipeline_tests.netsuite.sqlite_account import THING, SqliteAccount
 
 CUSTOMER, LINE = CATALOG.get("customer"), CATALOG.get("transaction_line")
 # After everything that the sandbox generates.
@@ -117,6 +118,13 @@ def test_changed_ids_come_in_pages_of_a_thousand(client: NetSuiteClient, sandbox
     assert changed_ids(client, CUSTOMER, SINCE) == list(range(2, 2401, 2))
     assert sandbox.stats.total_queries == 2
     assert changed_ids(client, LINE, SINCE) == [20]
+
+
+def test_a_page_that_was_cut_short_is_not_taken_for_the_last_one(account_of: Callable[..., SqliteAccount]) -> None:
+    account = account_of(range(1, 1501))
+    account.run("UPDATE thing SET lastmodifieddate = ?", (f"{SINCE}",))
+    account.tamper = lambda _, rows: rows[:400]
+    assert changed_ids(account, THING, SINCE)[-1] > 1000
 
 
 def test_ids_that_exist_are_told_from_those_that_do_not(client: NetSuiteClient) -> None:

@@ -126,6 +126,19 @@ def test_deletions_that_the_role_may_not_see_are_found_by_counting(deployment: D
     deployment.assert_exact("customer")
 
 
+def test_more_deletions_than_are_listed_are_found_by_counting(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    deployment.full("customer", "vendor")
+    monkeypatch.setattr("netsuite_pipeline.netsuite.census.MOST_DELETIONS", 2)
+    for id_ in ids_of(deployment, "customer")[5:9]:
+        deployment.sandbox.dataset.delete("customer", id_)
+    night = a_day_later(deployment, "customer", "vendor")
+    assert "Deletions are found by counting only" in caplog.text
+    assert sum(ledger.deleted for ledger in night.ledgers) == 4
+    deployment.assert_exact("customer", "vendor")
+
+
 def test_a_type_that_lost_most_of_its_records_waits_for_a_person(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
