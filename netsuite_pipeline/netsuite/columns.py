@@ -1,8 +1,8 @@
 """Which columns of a record type the account has: asked with one query that reads no record.
 
 NetSuite names one unknown column per answer (observed on live accounts), so what it names is left out and the query
-is sent again. Where it names none, the columns are halved until those are alone that it refuses. What is known already
-is remembered in `warehouse.missing_columns`.
+is sent again. Where it names none, or fails with a 500 that lasts, the columns are halved until those are alone that it
+refuses. What is known already is remembered in `warehouse.missing_columns`.
 """
 
 import re
@@ -17,15 +17,18 @@ from netsuite_pipeline.netsuite.errors import (
     QueryRejected,
     RecordTypeUnavailable,
     RequiredColumnMissing,
+    Unavailable,
 )
 from netsuite_pipeline.netsuite.page import Page, Queries
 from netsuite_pipeline.netsuite.suiteql import join_of, probe_query, source_of
 from netsuite_pipeline.record_types.model import Field, Lookup, RecordType
 
-Refusal = QueryRejected | RecordTypeUnavailable
+Refusal = QueryRejected | RecordTypeUnavailable | Unavailable
 
 # Enough for half a dozen columns that NetSuite refuses without a name; where it refuses more, it has another reason.
 _MOST_QUERIES = 100
+# A 500 is believed after the last attempt only, so each costs five requests. Enough for two columns among 120.
+_MOST_QUERIES_FAILED = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +41,8 @@ class Absence:
 
 def probe_columns(client: Queries, record_type: RecordType) -> tuple[Absence, ...]:
     """The columns that the account lacks. Each that NetSuite names costs a query, one that it does not name about
-    2 log2(n) of them, n being the number of columns; the last query is one that NetSuite accepts.
+    2 log2(n) of them, n being the number of columns; the last query is one that NetSuite accepts. One that makes it
+    fail takes as many, half of them tried again until the client gives up.
 
     RequiredColumnMissing if the type's key, filter or join needs one of them, RecordTypeUnavailable if the account
     lacks the type's own table, any other NetSuiteError as it comes. A lookup that the account lacks costs the fields
@@ -91,8 +95,12 @@ class WatchedQueries:
                 status=error.status,
                 code=error.code,
             ) from error
+        except Unavailable as error:
+            if _is_failure(error):
+                self.on_lost()
+            raise
 
-    def _is_about_a_column(self, error: Refusal) -> bool:
+    def _is_about_a_column(self, error: QueryRejected | RecordTypeUnavailable) -> bool:
         if isinstance(error, QueryRejected):
             return error.column is not None
         # A table that only an expression or a lookup reads is lost as a column is.
@@ -112,7 +120,18 @@ def _refusal(client: Queries, record_type: RecordType) -> Refusal | None:
         if error.table is None:
             raise
         return error
+    except Unavailable as error:
+        if not _is_failure(error):
+            raise
+        return error
     return None
+
+
+def _is_failure(error: Unavailable) -> bool:
+    """Whether NetSuite failed at the query itself, of which one column is sometimes the cause (observed on live
+    accounts). What a gateway says, and silence, is about no query.
+    """
+    return error.status == HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _absences(client: Queries, record_type: RecordType, refusal: Refusal) -> Sequence[Absence]:
@@ -127,6 +146,7 @@ def _absences(client: Queries, record_type: RecordType, refusal: Refusal) -> Seq
 def _unnamed(client: Queries, record_type: RecordType, refusal: Refusal) -> Sequence[Absence]:
     """Of a function that it does not run, or a text that is to be a date, NetSuite gives no name to look for."""
     refused, found, queries = [(record_type, refusal)], [], 0
+    most = _MOST_QUERIES_FAILED if isinstance(refusal, Unavailable) else _MOST_QUERIES
     while refused:
         part, latest = refused.pop()
         if len(part.fields) == 1:
@@ -139,7 +159,7 @@ def _unnamed(client: Queries, record_type: RecordType, refusal: Refusal) -> Sequ
         halves = [(half, answer) for half in _halves(part) if (answer := _refusal(client, half))]
         queries += 2
         # What is refused as a whole only, as a passing fault or a query that is too long, is no column's.
-        if not halves or queries > _MOST_QUERIES:
+        if not halves or queries > most:
             raise latest
         for half, answer in halves:
             if _name(answer) is None:
@@ -224,4 +244,4 @@ def _name(refusal: Refusal) -> str | None:
     """The column or table that NetSuite does not know, if it says which."""
     if isinstance(refusal, RecordTypeUnavailable):
         return refusal.table
-    return refusal.column
+    return refusal.column if isinstance(refusal, QueryRejected) else None

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from netsuite_pipeline.netsuite.errors import (
     QueryRejected,
     RecordTypeUnavailable,
     RequiredColumnMissing,
+    Unavailable,
 )
 from netsuite_pipeline.netsuite.stream import stream_batches
 from netsuite_pipeline.netsuite.suiteql import page_query
@@ -373,6 +375,62 @@ def test_passing_faults_are_no_missing_columns(sandbox, client):
     lack(sandbox, "customer.fax")
     sandbox.faults.add(Fault(FaultKind("503"), skip=1))
     assert names(probe_columns(client, CUSTOMER)) == {"fax"}
+
+
+@pytest.mark.parametrize("failing", [{"fax"}, {"email", "comments"}], ids=["one", "two"])
+def test_a_column_that_makes_netsuite_fail_is_left_out_with_what_it_says(sandbox, client, failing):
+    for column in failing:
+        sandbox.faults.add(Fault(FaultKind.INTERNAL_ERROR, match=f"customer.{column} ", times=None))
+    absences = probe_columns(client, CUSTOMER)
+    assert names(absences) == failing
+    assert all("UNEXPECTED_ERROR" in absence.reason for absence in absences)
+    # Of each level one half is accepted at once, and the other fails five times.
+    levels = math.ceil(math.log2(len(CUSTOMER.fields)))
+    assert client.stats.requests <= 12 + len(failing) * (6 * levels + 6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "match", "requests"),
+    [
+        (FaultKind.INTERNAL_ERROR, None, 10),
+        (FaultKind.INTERNAL_ERROR, " as ", 10),
+        (FaultKind.BAD_GATEWAY, "customer.fax ", 5),
+        (FaultKind.UNAVAILABLE, "customer.fax ", 5),
+        (FaultKind.GATEWAY_TIMEOUT, "customer.fax ", 5),
+    ],
+    ids=["down", "every column", "502", "503", "504"],
+)
+def test_an_account_that_is_down_loses_no_column(sandbox, client, kind, match, requests):
+    sandbox.faults.add(Fault(kind, match=match, times=None))
+    with pytest.raises(Unavailable):
+        probe_columns(client, CUSTOMER)
+    assert client.stats.requests <= requests
+
+
+def test_an_account_that_fails_for_a_while_loses_no_column(sandbox, client):
+    for passing in range(5, 100, 5):
+        sandbox.faults.clear()
+        sandbox.faults.add(Fault(FaultKind.INTERNAL_ERROR, match="customer.", times=passing))
+        with suppress(Unavailable):
+            assert probe_columns(client, CUSTOMER) == ()
+
+
+def test_where_most_columns_make_netsuite_fail_the_search_ends(sandbox, client):
+    for field in CUSTOMER.fields:
+        sandbox.faults.add(Fault(FaultKind.INTERNAL_ERROR, match=f" as {field.name}", times=None))
+    with pytest.raises(Unavailable):
+        probe_columns(client, CUSTOMER)
+    assert client.stats.requests <= 220
+
+
+@pytest.mark.parametrize(("kind", "told"), [(FaultKind.INTERNAL_ERROR, [True]), (FaultKind.UNAVAILABLE, [])])
+def test_after_a_failure_that_lasts_the_next_run_looks_which_columns_there_are(sandbox, client, kind, told):
+    sandbox.faults.add(Fault(kind, times=None))
+    found: list[bool] = []
+    queries = WatchedQueries(client=client, record_type=CUSTOMER, on_lost=lambda: found.append(True))
+    with pytest.raises(Unavailable):
+        queries.query("SELECT id FROM customer")
+    assert found == told
 
 
 def test_what_is_left_is_what_netsuite_accepts(sandbox, client):
