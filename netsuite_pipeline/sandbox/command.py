@@ -35,7 +35,7 @@ def serve(
     seed: Annotated[int, typer.Option(help="The same seed and size give the same data.")] = 1,
     customers: Annotated[int | None, typer.Option(min=0, help="Exactly this many customers instead.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Requests the account takes at once.")] = 5,
-    latency_ms: Annotated[int, typer.Option(min=0, help="Milliseconds added to every query.")] = 0,
+    latency_ms: Annotated[int, typer.Option(min=0, help="The least milliseconds from a query to its answer.")] = 0,
     m2m_certificate: Annotated[
         Path | None, typer.Option(help="PEM certificate or public key of the OAuth 2.0 client.")
     ] = None,

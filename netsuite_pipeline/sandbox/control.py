@@ -113,7 +113,7 @@ class _Control:
         return {}
 
     async def set_latency(self, request: Request) -> object:
-        """`{"milliseconds": n}` added to every query."""
+        """`{"milliseconds": n}`: the least time of an answer to a query."""
         milliseconds = (await _object(request)).get("milliseconds")
         if not isinstance(milliseconds, int | float) or milliseconds < 0:
             raise ValueError("milliseconds must be a number that is not negative.")
