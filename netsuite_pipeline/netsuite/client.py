@@ -6,6 +6,7 @@ tried again in `retry`, how many are sent at once in `governor`, how a request i
 
 import datetime as dt
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from netsuite_pipeline.netsuite.auth import auth_for
 from netsuite_pipeline.netsuite.budget import Budget, budget_of
 from netsuite_pipeline.netsuite.errors import (
     AuthenticationFailed,
+    NetSuiteError,
     QueryCancelled,
     QueryRejected,
     RecordTypeUnavailable,
@@ -33,8 +35,11 @@ from netsuite_pipeline.netsuite.errors import (
 from netsuite_pipeline.netsuite.governor import Governor, SlotStats
 from netsuite_pipeline.netsuite.login import CredentialGate, OnLogin, paused, refused
 from netsuite_pipeline.netsuite.page import PAGE_SIZE, Page
-from netsuite_pipeline.netsuite.retry import ATTEMPTS, retrying
+from netsuite_pipeline.netsuite.retry import ATTEMPTS, pauses_of_an_outage, retrying
+from netsuite_pipeline.netsuite.suiteql import ZONE_QUERY
 from netsuite_pipeline.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 _PATH = "/services/rest/query/v1/suiteql"
 _SERVER_TIME_PATH = "/services/rest/system/v1/serverTime"
@@ -89,11 +94,13 @@ class NetSuiteClient:
         refusal: AuthenticationFailed | None = None,
         on_login: OnLogin | None = None,
         attempts: int = ATTEMPTS,
+        patience: float = 0.0,
         sleep: Sleep = time.sleep,
         now: Now = _utc_now,
     ) -> None:
         """`identity` names account and scheme in errors. `timeout` is in seconds, for an answer to arrive. A query is
-        sent at most `attempts` times.
+        sent at most `attempts` times, and once more so often whenever NetSuite is back after it was away; that is
+        waited for `patience` seconds.
 
         A `concurrency` that is a Budget may change while the client lives. With a `refusal` nothing is sent, and every
         query raises it. `on_login` is told once whether NetSuite accepts the credentials, and once more should it
@@ -104,6 +111,7 @@ class NetSuiteClient:
         self._identity = identity
         self._timeout = timeout
         self._attempts = attempts
+        self._patience = patience
         self._sleep = sleep
         self._now = now
         self._governor = Governor(lambda: budget.at(now()))
@@ -132,6 +140,7 @@ class NetSuiteClient:
         paused_until: dt.datetime | None = None,
         on_login: OnLogin | None = None,
         attempts: int = ATTEMPTS,
+        patience: float = 0.0,
         sleep: Sleep = time.sleep,
         now: Now = _utc_now,
     ) -> Self:
@@ -154,6 +163,7 @@ class NetSuiteClient:
             refusal=paused(identity, paused_until) if paused_until else None,
             on_login=on_login,
             attempts=attempts,
+            patience=patience,
             sleep=sleep,
             now=now,
         )
@@ -189,7 +199,7 @@ class NetSuiteClient:
         except that a request in flight is waited for.
         """
         page, attempts = self._asked(
-            lambda: self._http.build_request("POST", _PATH, params={"limit": PAGE_SIZE}, json={"q": sql}),
+            lambda: self._query_request(sql),
             _page,
             attempted=f"Query NetSuite ({_shortened(sql)})",
             cancelled=cancelled,
@@ -215,6 +225,38 @@ class NetSuiteClient:
         cancelled: threading.Event | None = None,
     ) -> tuple[Answer, int]:
         """What `read` makes of the answer, and how many attempts it took: each builds and signs its own request."""
+        for seconds in pauses_of_an_outage(self._patience):
+            try:
+                return self._asked_now(build, read, attempted=attempted, cancelled=cancelled)
+            except (Unavailable, TimedOut) as error:
+                if self._answers(cancelled):
+                    # Not an outage: this question alone gets no answer, now and later.
+                    raise
+                _log.warning("NetSuite is away (%s). It is asked again in %.0f s.", error.said, seconds)
+                self._pause(seconds, cancelled=cancelled)
+        return self._asked_now(build, read, attempted=attempted, cancelled=cancelled)
+
+    def _answers(self, cancelled: threading.Event | None) -> bool:
+        """Whether NetSuite answers a small question, once asked."""
+        try:
+            self._attempt(lambda: self._query_request(ZONE_QUERY), _page, cancelled)
+        except TransientError:
+            return False
+        except NetSuiteError:
+            return True
+        return True
+
+    def _query_request(self, sql: str) -> httpx.Request:
+        return self._http.build_request("POST", _PATH, params={"limit": PAGE_SIZE}, json={"q": sql})
+
+    def _asked_now(
+        self,
+        build: Callable[[], httpx.Request],
+        read: Callable[[bytes], Answer],
+        *,
+        attempted: str,
+        cancelled: threading.Event | None,
+    ) -> tuple[Answer, int]:
         retry = retrying(partial(self._pause, cancelled=cancelled), attempts=self._attempts)
         try:
             answer = retry(self._attempt, build, read, cancelled)

@@ -4,7 +4,7 @@ Which errors qualify is decided by their reaction, in `errors`.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -23,6 +23,9 @@ ATTEMPTS = 5
 # One wait, and all waits of one query, in seconds. A batch that needs longer is tried again by its wave.
 LONGEST_WAIT = 60.0
 TOTAL_WAIT = 180.0
+# Between two questions while NetSuite is away, in seconds.
+FIRST_OUTAGE_PAUSE = 30.0
+LONGEST_OUTAGE_PAUSE = 300.0
 
 _AGAIN = frozenset({Reaction.RETRY, Reaction.BACK_OFF})
 
@@ -41,6 +44,15 @@ def retrying(pause: Callable[[float], None], *, attempts: int = ATTEMPTS) -> Ret
         sleep=pause,
         reraise=True,
     )
+
+
+def pauses_of_an_outage(patience: float) -> Iterator[float]:
+    """Seconds to wait for a NetSuite that is away, one after the other: half a minute to five, `patience` in all."""
+    pause = FIRST_OUTAGE_PAUSE
+    while patience > 0:
+        yield min(pause, patience)
+        patience -= pause
+        pause = min(2 * pause, LONGEST_OUTAGE_PAUSE)
 
 
 def seconds_of(retry_after: str | None, *, now: datetime) -> float:

@@ -59,12 +59,14 @@ def start_import(
     trigger: str,
     mode: ImportMode = ImportMode.FULL,
     insist: bool = False,
+    patient: bool = False,
     warn: Callable[[str], None] = _LOGGER.warning,
 ) -> JobPlan:
     """Plans an import of the named record types (none: all of them) and leaves it to the dispatcher.
 
     With `insist`, credentials that NetSuite refused lately are tried all the same: a person is there who mended them.
-    `warn` is told of what makes the import slower than it need be.
+    If `patient`, a NetSuite that is away is waited for, as long as imports under way do. `warn` is told of what makes
+    the import slower than it need be.
     Called again with the same job id it goes on where it was interrupted. Raises CatalogError for an unknown name,
     SettingsError, NetSuiteError or WarehouseError; the job is then recorded as failed, if it could be recorded.
     """
@@ -73,7 +75,8 @@ def start_import(
     with pipeline.engine() as engine:
         ensure_tables(engine, warehouse_metadata(catalog))
         store = WaveStore(engine)
-        with pipeline.client(insist=insist) as client:
+        patience = settings.wave_outage_timeout if patient else 0
+        with pipeline.client(insist=insist, patience=patience) as client:
             store.create_job(
                 job_id,
                 record_types=chosen,

@@ -65,6 +65,8 @@ def build_start_import_job(catalog: Catalog) -> dg.JobDefinition:
                 dependencies=config.dependencies,
                 trigger=config.trigger,
                 mode=ImportMode.INCREMENTAL if config.changes_only else ImportMode.FULL,
+                # Nobody is there to start it again, and at night it would be missing until the next.
+                patient=True,
                 warn=context.log.warning,
             )
         unavailable = [f"{planned.record_type}: {planned.reason}" for planned in plan.types if not planned.available]

@@ -71,10 +71,13 @@ class PipelineResource(dg.ConfigurableResource["PipelineResource"]):
         concurrency: int | Budget = 1,
         timeout: float | None = None,
         attempts: int = ATTEMPTS,
+        patience: float = 0.0,
         insist: bool = False,
         tell: Callable[[str], None] | None = None,
     ) -> Iterator[NetSuiteClient]:
         """A client that has at most `concurrency` requests in flight and sends each at most `attempts` times.
+
+        It waits `patience` seconds for a NetSuite that is away.
 
         `timeout`, in seconds, is an upper bound on NETSUITE_TIMEOUT for callers that cannot wait that long. Credentials
         that were refused lately are not tried again, unless a person is there who asks for it: then `insist`. In the
@@ -90,6 +93,7 @@ class PipelineResource(dg.ConfigurableResource["PipelineResource"]):
             paused_until=None if insist else logins.paused_until(),
             on_login=logins.remember,
             attempts=attempts,
+            patience=patience,
         ) as client:
             try:
                 yield client

@@ -34,7 +34,7 @@ from netsuite_pipeline.waves.model import BatchStatus, Dispatch, ImportMode, Job
 from netsuite_pipeline.waves.sizing import resized
 from netsuite_pipeline.waves.store import WaveStore
 
-# Nobody plans that long: all record types, with every retry used up, take less.
+# Nobody plans longer than that while NetSuite answers: all record types, with every retry used up, take less.
 _PLANNING_SECONDS = 7200.0
 
 # Runs may import with the daemon's declarations, and a column that only the import's planner knows would stay empty.
@@ -143,7 +143,7 @@ class WaveDispatcher:
         silence = self._store.silences().get(job.job_id)
         if silence is not None and self._instance.get_run_by_id(job.job_id) is None:
             return silence > SILENCE
-        return now - job.created_at > dt.timedelta(seconds=_PLANNING_SECONDS)
+        return now - job.created_at > dt.timedelta(seconds=_PLANNING_SECONDS + self._limits.outage_timeout)
 
     def _are_colours_settled(self, job_id: str) -> bool:
         try:

@@ -127,6 +127,32 @@ def test_a_refused_connection_is_an_unavailable_api(settings_for, waits):
     assert len(waits) == 4
 
 
+def patient(settings, waits, *, seconds=1000.0):
+    return NetSuiteClient.connect(settings, patience=seconds, sleep=waits.append)
+
+
+def test_a_patient_client_waits_for_a_netsuite_that_is_away(settings_for, serve, waits):
+    # Twice five attempts and the small question after them, then all is well.
+    server, _ = serve(*[Reply(503)] * 12, rows({"refid": "7"}))
+    with patient(settings_for(server.base_url), waits) as client:
+        assert client.query(SQL).items[0]["refid"] == "7"
+    assert [seconds for seconds in waits if seconds >= 30] == [30, 60]
+
+
+def test_a_patient_client_does_not_wait_when_only_its_question_gets_no_answer(settings_for, serve, waits):
+    server, _ = serve(*[Reply(500)] * 5, rows())
+    with patient(settings_for(server.base_url), waits) as client, pytest.raises(Unavailable):
+        client.query(SQL)
+    assert (len(server.seen), len(waits)) == (6, 4)
+
+
+def test_patience_has_an_end(settings_for, serve, waits):
+    server, _ = serve(Reply(503))
+    with patient(settings_for(server.base_url), waits, seconds=400.0) as client, pytest.raises(Unavailable):
+        client.query(SQL)
+    assert [seconds for seconds in waits if seconds >= 30] == [30, 60, 120, 190]
+
+
 def test_every_attempt_is_signed_anew(serve):
     server, client = serve(LIMITED, Reply(503), Reply(how="reset"), rows())
     client.query(SQL)

@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from netsuite_pipeline.netsuite import retry
 from netsuite_pipeline.orchestration.partitions import partitions_name
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.sandbox.faults import Fault, FaultKind
@@ -111,9 +112,28 @@ def test_a_table_that_the_account_lacks_is_recorded_with_netsuites_reason_and_th
     assert batches(instance, "price_level") == []
 
 
-def test_netsuite_being_down_fails_the_run_and_the_job_with_the_same_sentence(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, store: WaveStore, sandbox: SandboxServer
+def test_planning_goes_on_when_netsuite_is_back(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    store: WaveStore,
+    sandbox: SandboxServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(retry, "FIRST_OUTAGE_PAUSE", 0.01)
+    sandbox.faults.add(Fault(kind=FaultKind.UNAVAILABLE, times=15))
+    result = plan(definitions, instance, "customer")
+    assert result.success
+    assert store.job(result.run_id).status is JobStatus.RUNNING
+
+
+def test_netsuite_being_down_too_long_fails_the_run_and_the_job_with_the_same_sentence(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    store: WaveStore,
+    sandbox: SandboxServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WAVE_OUTAGE_TIMEOUT", "1")
     sandbox.faults.add(Fault(kind=FaultKind.UNAVAILABLE, times=None))
     result = plan(definitions, instance, "customer")
     assert not result.success
