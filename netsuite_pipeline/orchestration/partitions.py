@@ -15,7 +15,7 @@ from netsuite_pipeline.waves.errors import PlanError
 # SQLite refuses statements with too many variables; 36,000 keys at once failed (dagster issue 16260).
 _KEYS_PER_CALL = 1000
 # A run in one of these may still come to read its batches.
-_ALIVE = [
+ALIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -70,7 +70,7 @@ class PartitionRegistry:
         Such runs are in no wave table. A key that one of them was given must not be taken away from under it.
         """
         key, job = dg.AssetKey(record_type), import_job_name(record_type)
-        runs = self._instance.get_runs(filters=dg.RunsFilter(statuses=_ALIVE), limit=_LATEST)
+        runs = self._instance.get_runs(filters=dg.RunsFilter(statuses=ALIVE), limit=_LATEST)
         if any(run.job_name == job or key in (run.asset_selection or ()) for run in runs):
             return True
         backfills = self._instance.get_backfills(limit=_LATEST)

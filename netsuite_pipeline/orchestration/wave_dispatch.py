@@ -28,11 +28,12 @@ from netsuite_pipeline.waves.circuit import CLOSED, Circuit
 from netsuite_pipeline.waves.coordinator import decide
 from netsuite_pipeline.waves.dispatch_store import InFlight
 from netsuite_pipeline.waves.failure_policy import retry_at
-from netsuite_pipeline.waves.job_state import JobState
+from netsuite_pipeline.waves.job_state import Decision, JobState
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import BatchStatus, Dispatch, ImportMode, Job, JobStatus, WaveStatus, utc_now
 from netsuite_pipeline.waves.sizing import resized
 from netsuite_pipeline.waves.store import WaveStore
+from netsuite_pipeline.waves.stuck import StuckWave, activity_of_state, stuck_waves
 
 # Nobody plans longer than that while NetSuite answers: all record types, with every retry used up, take less.
 _PLANNING_SECONDS = 7200.0
@@ -47,6 +48,8 @@ _DECLARED_OTHERWISE = (
 _NIGHTLY_PRIORITY = "10"
 
 _LOGGER = logging.getLogger(__name__)
+# When the log was told last of each stuck wave; the process of the sensor lives longer than a look.
+_TOLD: dict[tuple[str, int], dt.datetime] = {}
 
 
 class WaveDispatcher:
@@ -109,18 +112,31 @@ class WaveDispatcher:
             self._store.fail_job(job.job_id, _DECLARED_OTHERWISE, now=now)
             return [], _DECLARED_OTHERWISE
         limits = self._sized(state)
-        decision = decide(state, limits)
-        self._store.update_waves(job.job_id, decision.wave_changes, now=now)
+        decision, resumes = decide(state, limits), state.job.resumes
+        self._store.update_waves(job.job_id, decision.wave_changes, now=now, resumes=resumes)
         claimed = [
             dispatch
             for dispatch in decision.dispatches
-            if self._store.claim_dispatch(dispatch, in_flight_limit=limits.in_flight, now=now)
+            if self._store.claim_dispatch(dispatch, in_flight_limit=limits.in_flight, now=now, resumes=resumes)
         ]
         # A job is over when its runs are, too: until then their colours may still have to be repaired.
         if self._are_colours_settled(job.job_id) and decision.end:
-            self._store.finish_job(job.job_id, status=decision.end.status, reason=decision.end.reason, now=now)
+            end = decision.end
+            self._store.finish_job(job.job_id, status=end.status, reason=end.reason, now=now, resumes=resumes)
         wanted = [dispatch for dispatch in (*again, *claimed) if dispatch.record_type in self._record_types]
-        return [_run_request(dispatch, job) for dispatch in wanted], decision.waiting_for
+        requests = [_run_request(dispatch, job) for dispatch in wanted]
+        return requests, _sentences(decision, self._stuck(state))
+
+    def _stuck(self, state: JobState) -> Sequence[StuckWave]:
+        """Waves whose runs make no progress; the log is told once in WAVE_TIMEOUT seconds."""
+        activity = activity_of_state(state)
+        timeout = self._limits.wave_timeout
+        found = stuck_waves(activity, job=state.job, circuit=state.circuit, now=state.now, timeout=timeout)
+        held = [wave for wave in found if wave.in_flight]
+        for wave in held:
+            if _is_news(wave, state.now):
+                _LOGGER.warning("Import %s: %s", wave.job_id, wave.sentence)
+        return held
 
     def _sized(self, state: JobState) -> Limits:
         """The limits, with the batches in flight that dynamic sizing allows the job now."""
@@ -195,6 +211,19 @@ class WaveDispatcher:
             now=now,
         )
         self._store.release(held, reason=reason, retry_at=again, now=now)
+
+
+def _sentences(decision: Decision, stuck: Sequence[StuckWave]) -> str | None:
+    return " ".join([*filter(None, [decision.waiting_for]), *(wave.sentence for wave in stuck)]) or None
+
+
+def _is_news(wave: StuckWave, now: dt.datetime) -> bool:
+    """Whether nobody was told lately. Looks follow each other too fast to tell every time."""
+    told = _TOLD.get((wave.job_id, wave.number))
+    if told is not None and dt.timedelta() <= now - told < dt.timedelta(seconds=wave.timeout):
+        return False
+    _TOLD[wave.job_id, wave.number] = now
+    return True
 
 
 def _is_begun(state: JobState) -> bool:

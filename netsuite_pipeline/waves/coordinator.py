@@ -30,6 +30,7 @@ from netsuite_pipeline.waves.job_state import (
     count_batches,
     count_completed,
     count_in_flight,
+    wave_status,
 )
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import OVER, TERMINAL, Batch, BatchStatus, Dispatch, JobStatus, Wave, WaveStatus
@@ -65,7 +66,7 @@ def _wave_changes(waves: Iterable[Wave], end: JobEnd | None) -> Iterator[WaveCha
     for wave in waves:
         if wave.unread and (end is None or wave.is_over):
             continue
-        status = wave.status if wave.unread else _wave_status(wave)
+        status = wave.status if wave.unread else wave_status({batch.status for batch in wave.batches})
         stopped = end is not None and status not in OVER
         change = WaveChange(
             number=wave.number,
@@ -82,15 +83,6 @@ def _wave_changes(waves: Iterable[Wave], end: JobEnd | None) -> Iterator[WaveCha
             wave.retried,
         ):
             yield change
-
-
-def _wave_status(wave: Wave) -> WaveStatus:
-    statuses = {batch.status for batch in wave.batches}
-    if statuses <= TERMINAL:
-        return WaveStatus.FAILED if BatchStatus.FAILED in statuses else WaveStatus.COMPLETED
-    if statuses == {BatchStatus.PENDING}:
-        return WaveStatus.PENDING
-    return WaveStatus.DISPATCHING if BatchStatus.PENDING in statuses else WaveStatus.PROCESSING
 
 
 def _dispatches(state: JobState, limits: Limits) -> Iterator[Dispatch]:
@@ -181,10 +173,12 @@ def _has_room(group: Sequence[Batch], batch: Batch, limits: Limits) -> bool:
 
 
 def _continues(before: Batch, batch: Batch) -> bool:
-    return (batch.record_type, batch.batch_number, batch.attempt) == (
+    # Those that a person granted more attempts go apart: when a run dies without a word, one rule holds for all it had.
+    return (batch.record_type, batch.batch_number, batch.attempt, batch.max_retries) == (
         before.record_type,
         before.batch_number + 1,
         before.attempt,
+        before.max_retries,
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, Select, case, func, select, update
 
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.waves.job_state import WaveChange
+from netsuite_pipeline.waves.job_store import lock_job
 from netsuite_pipeline.waves.model import (
     IN_FLIGHT,
     BatchStatus,
@@ -44,6 +45,13 @@ class InFlight:
     run_id: str | None
 
 
+_DISPATCHABLE = (
+    import_jobs.c.status == JobStatus.RUNNING,
+    import_jobs.c.paused_at.is_(None),
+    import_jobs.c.cancelled_at.is_(None),
+)
+
+
 class _Beaten(Exception):  # noqa: N818
     """Someone else has one of the batches; whatever was claimed with it has to be rolled back."""
 
@@ -51,15 +59,19 @@ class _Beaten(Exception):  # noqa: N818
 class DispatchStore(StateStore):
     """The dispatcher's side of the wave tables."""
 
-    def claim_dispatch(self, dispatch: Dispatch, *, in_flight_limit: int | None, now: dt.datetime) -> bool:
+    def claim_dispatch(
+        self, dispatch: Dispatch, *, in_flight_limit: int | None, now: dt.datetime, resumes: int = 0
+    ) -> bool:
         """Takes exactly these batches for one dispatch, all or none; False if someone else was faster.
 
-        Also False when the job has ended, or when with these batches more than `in_flight_limit` of its
-        batches would be in flight: decisions on older states cannot add up to more than the limit.
+        Also False when the job has ended, is paused or cancelled, or when with these batches more than
+        `in_flight_limit` of its batches would be in flight: decisions on older states cannot add up to more than the
+        limit. And when a person had batches tried again since the decision, which knew of so many `resumes`: a lower
+        level may be unfinished again.
         """
 
         def work(connection: Connection) -> bool:
-            if not _lock_running_job(connection, dispatch.job_id):
+            if not lock_job(connection, dispatch.job_id, *_DISPATCHABLE, resumes=resumes):
                 return False
             if in_flight_limit is not None:
                 in_flight = connection.execute(_count_in_flight(dispatch.job_id)).scalar_one()
@@ -119,7 +131,7 @@ class DispatchStore(StateStore):
             .where(
                 wave_batches.c.dispatch_key == held.key,
                 run_id.is_(None) if held.run_id is None else run_id == held.run_id,
-                wave_batches.c.status.in_(predecessors(target)),
+                wave_batches.c.status.in_(sorted(IN_FLIGHT)),
             )
             .values(
                 status=target,
@@ -132,27 +144,20 @@ class DispatchStore(StateStore):
         )
         return self._transactions.run(lambda connection: connection.execute(statement).rowcount)
 
-    def update_waves(self, job_id: str, changes: Iterable[WaveChange], *, now: dt.datetime) -> None:
-        """Writes what the rows of waves should say. A change older than what a row says is left out."""
+    def update_waves(self, job_id: str, changes: Iterable[WaveChange], *, now: dt.datetime, resumes: int = 0) -> None:
+        """Writes what the rows of waves should say. A change older than what a row says is left out, and all are that
+        were decided before the last of so many `resumes`: a wave with batches to do must not be called over.
+        """
         statements = [_wave_update(job_id, change, now) for change in changes]
 
         def work(connection: Connection) -> None:
+            if not lock_job(connection, job_id, resumes=resumes):
+                return
             for statement in statements:
                 connection.execute(statement)
 
         if statements:
             self._transactions.run(work)
-
-
-def _lock_running_job(connection: Connection, job_id: str) -> bool:
-    # An update that changes nothing takes the row's lock on MySQL and the file's write lock on SQLite, where
-    # SELECT ... FOR UPDATE does not exist: claims of one job come one after the other.
-    statement = (
-        update(import_jobs)
-        .where(import_jobs.c.job_id == job_id, import_jobs.c.status == JobStatus.RUNNING)
-        .values(status=JobStatus.RUNNING)
-    )
-    return connection.execute(statement).rowcount == 1
 
 
 def _count_in_flight(job_id: str) -> Select[tuple[int]]:

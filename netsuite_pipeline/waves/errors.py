@@ -22,6 +22,10 @@ class JobEnded(WaveError):
     """The import has ended and cannot be planned again. Starting a new one helps."""
 
 
+class Refused(WaveError):
+    """What a person asked for does not fit the state of the import; nothing was changed."""
+
+
 class LostLease(WaveError):
     """The batch belongs to another run by now. The caller must roll back and leave the batch alone."""
 

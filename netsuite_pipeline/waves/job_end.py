@@ -54,10 +54,13 @@ def _stopping_failure(state: JobState, limits: Limits) -> str | None:
 
 
 def _outage_too_long(state: JobState, limits: Limits) -> str | None:
-    opened_at = state.circuit.opened_at
+    job, opened_at = state.job, state.circuit.opened_at
+    # A paused job waits for a person, not for NetSuite.
+    if opened_at is None or job.paused_at is not None:
+        return None
     # A job that was planned or resumed since then has not waited that long.
-    waiting_since = max((one for one in (opened_at, state.job.planned_at) if one is not None), default=state.now)
-    if opened_at is None or state.now - waiting_since < dt.timedelta(seconds=limits.outage_timeout):
+    waiting_since = max(one for one in (opened_at, job.planned_at, job.resumed_at) if one is not None)
+    if state.now - waiting_since < dt.timedelta(seconds=limits.outage_timeout):
         return None
     return (
         f"Stopped, because NetSuite has not answered since {opened_at:%Y-%m-%d %H:%M} UTC, for more than "

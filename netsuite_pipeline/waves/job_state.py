@@ -4,13 +4,14 @@ Deciding is in `coordinator` and `job_end`.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.waves.circuit import CLOSED, Circuit
 from netsuite_pipeline.waves.model import (
     IN_FLIGHT,
+    TERMINAL,
     Batch,
     BatchStatus,
     Dispatch,
@@ -95,3 +96,12 @@ def count_in_flight(waves: Iterable[Wave]) -> int:
 def count_completed(wave: Wave) -> int:
     """How many batches of a wave were imported."""
     return wave.completed if wave.unread else count_batches([wave], {BatchStatus.COMPLETED})
+
+
+def wave_status(statuses: Set[BatchStatus]) -> WaveStatus:
+    """Where a wave stands whose batches have these statuses."""
+    if statuses <= TERMINAL:
+        return WaveStatus.FAILED if BatchStatus.FAILED in statuses else WaveStatus.COMPLETED
+    if statuses == {BatchStatus.PENDING}:
+        return WaveStatus.PENDING
+    return WaveStatus.DISPATCHING if BatchStatus.PENDING in statuses else WaveStatus.PROCESSING

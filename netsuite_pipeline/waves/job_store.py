@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from netsuite_pipeline.record_types.batch import BatchRange
@@ -140,9 +140,11 @@ class JobStore:
             self.job(job_id)
         return saved
 
-    def finish_job(self, job_id: str, *, status: JobStatus, reason: str | None, now: dt.datetime) -> bool:
+    def finish_job(
+        self, job_id: str, *, status: JobStatus, reason: str | None, now: dt.datetime, resumes: int | None = None
+    ) -> bool:
         """Ends a job. False, and nothing changes, if it has ended or, unless it failed or was cancelled, still has
-        unfinished batches.
+        unfinished batches; also if a person resumed it since that was decided, when it had so many `resumes`.
         """
         unfinished = (
             select(func.count())
@@ -152,6 +154,8 @@ class JobStore:
 
         def work(connection: Connection) -> bool:
             if status not in {JobStatus.FAILED, JobStatus.CANCELLED} and connection.execute(unfinished).scalar_one():
+                return False
+            if resumes is not None and not lock_job(connection, job_id, resumes=resumes):
                 return False
             failure_reason = None if reason is None else fit_reason(reason)
             return _move_job(connection, job_id, status, finished_at=now, failure_reason=failure_reason)
@@ -175,6 +179,19 @@ class JobStore:
         )
         rows = self._transactions.read(lambda connection: connection.execute(statement).all())
         return {BatchRange(first, last) for first, last in rows}
+
+
+def lock_job(connection: Connection, job_id: str, *conditions: ColumnElement[bool], resumes: int) -> bool:
+    """Keeps others from the job until the transaction ends; False if it is not as the decision took it to be."""
+    # An update that changes nothing takes the row's lock on MySQL and the file's write lock on SQLite, where
+    # SELECT ... FOR UPDATE does not exist: changes of one job come one after the other.
+    unchanged = func.coalesce(import_jobs.c.resumes, 0) == resumes
+    statement = (
+        update(import_jobs)
+        .where(import_jobs.c.job_id == job_id, unchanged, *conditions)
+        .values(status=import_jobs.c.status)
+    )
+    return connection.execute(statement).rowcount == 1
 
 
 def _move_job(connection: Connection, job_id: str, status: JobStatus, **values: Any) -> bool:

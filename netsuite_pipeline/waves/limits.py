@@ -19,8 +19,9 @@ class Limits:
 
     `wave_size` and `run_batches` count batches, `completion_threshold` is a percentage, `inter_wave_delay` is
     in seconds. `retryable` are the categories whose failures are tried again, `retry_attempts` how often. Imports wait
-    `outage_timeout` seconds for a NetSuite that does not answer. With `dynamic_sizing` the batches in flight are from
-    `wave_size_min` to `wave_size`, `in_flight_now` at this moment (None: not decided yet).
+    `outage_timeout` seconds for a NetSuite that does not answer; people are told of a wave without progress for
+    `wave_timeout`. With `dynamic_sizing` the batches in flight are from `wave_size_min` to `wave_size`, `in_flight_now`
+    at this moment (None: not decided yet).
     """
 
     wave_size: int
@@ -29,6 +30,7 @@ class Limits:
     inter_wave_delay: int
     retry_attempts: int
     outage_timeout: int
+    wave_timeout: int
     retryable: frozenset[FailureCategory]
     continue_on_permanent: bool
     coordination: bool
@@ -54,6 +56,7 @@ class Limits:
             inter_wave_delay=settings.wave_inter_wave_delay,
             retry_attempts=settings.wave_retry_attempts,
             outage_timeout=settings.wave_outage_timeout,
+            wave_timeout=settings.wave_timeout,
             retryable=frozenset(category for category, wanted in switches.items() if wanted),
             continue_on_permanent=settings.wave_continue_on_permanent,
             coordination=settings.feature_wave_coordination,

@@ -86,21 +86,23 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = Mapp
             JobStatus.FAILED: frozenset({JobStatus.RUNNING}),
             JobStatus.CANCELLED: frozenset({JobStatus.RUNNING}),
         },
-        # A wave may pass several stages between two looks of the dispatcher.
+        # A wave may pass several stages between two looks of the dispatcher. Forward only, or an old look could not be
+        # told from a new one; where a person had batches tried again, `wave_rows` writes what the batches say.
         WaveStatus: {
             WaveStatus.PENDING: frozenset(WaveStatus) - {WaveStatus.PENDING},
             WaveStatus.DISPATCHING: frozenset({WaveStatus.PROCESSING, WaveStatus.COMPLETED, WaveStatus.FAILED}),
             WaveStatus.PROCESSING: frozenset({WaveStatus.COMPLETED, WaveStatus.FAILED}),
         },
+        # What is not in flight fails only when a person has a job tried again and its partition is gone.
         BatchStatus: {
-            BatchStatus.PENDING: frozenset({BatchStatus.DISPATCHED}),
+            BatchStatus.PENDING: frozenset({BatchStatus.DISPATCHED, BatchStatus.FAILED}),
             BatchStatus.DISPATCHED: frozenset(
                 {BatchStatus.PROCESSING, BatchStatus.RETRYING, BatchStatus.FAILED, BatchStatus.PENDING}
             ),
             BatchStatus.PROCESSING: frozenset(
                 {BatchStatus.COMPLETED, BatchStatus.RETRYING, BatchStatus.FAILED, BatchStatus.PENDING}
             ),
-            BatchStatus.RETRYING: frozenset({BatchStatus.DISPATCHED, BatchStatus.PENDING}),
+            BatchStatus.RETRYING: frozenset({BatchStatus.DISPATCHED, BatchStatus.PENDING, BatchStatus.FAILED}),
             # Back to pending only when a person asks for it.
             BatchStatus.FAILED: frozenset({BatchStatus.PENDING}),
         },
@@ -131,7 +133,8 @@ def check_job_id(job_id: str) -> str:
 class Job:
     """One import. `record_types` are those asked for; with dependencies, more may be planned. `declarations` is the
     digest of the catalog that it was planned with. Times are naive UTC; `as_of` is NetSuite's when it was planned, None
-    if it did not tell.
+    if it did not tell. `resumes` counts how often a person had batches of it tried again: what was decided before the
+    last time is void.
     """
 
     job_id: str
@@ -148,6 +151,8 @@ class Job:
     failure_reason: str | None = None
     paused_at: dt.datetime | None = None
     cancelled_at: dt.datetime | None = None
+    resumed_at: dt.datetime | None = None
+    resumes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,7 +45,9 @@ class TypeSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class WaveSummary:
-    """One wave of a job; the numbers count its batches, `retried` those with more than one attempt."""
+    """One wave of a job; the numbers count its batches, `retried` those with more than one attempt. `next_due` is when
+    the first of the `retrying` is, `changed_at` when a batch last changed (naive UTC).
+    """
 
     number: int
     level: int
@@ -56,6 +58,13 @@ class WaveSummary:
     retried: int
     retrying: int
     in_flight: int
+    next_due: dt.datetime | None = None
+    changed_at: dt.datetime | None = None
+
+    @property
+    def pending(self) -> int:
+        """Batches that are neither over nor in flight nor waiting for another attempt."""
+        return self.total - self.completed - self.failed - self.retrying - self.in_flight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +180,8 @@ def _by_wave(job_id: str) -> Select[Any]:
             counted(batch.retry_count > 0).label("retried"),
             counted(batch.status == BatchStatus.RETRYING).label("retrying"),
             counted(batch.status.in_(sorted(IN_FLIGHT))).label("in_flight"),
+            func.min(case((batch.status == BatchStatus.RETRYING, batch.not_before))).label("next_due"),
+            func.max(batch.updated_at).label("changed_at"),
         )
         .select_from(wave_coordination)
         .outerjoin(wave_batches, (batch.job_id == wave.job_id) & (batch.wave_number == wave.wave_number))
@@ -240,4 +251,6 @@ def _wave_summary(row: Row[Any]) -> WaveSummary:
         retried=int(row.retried),
         retrying=int(row.retrying),
         in_flight=int(row.in_flight),
+        next_due=row.next_due,
+        changed_at=row.changed_at,
     )

@@ -13,7 +13,7 @@ from sqlalchemy import Row, select, update
 
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.waves.model import BatchStatus
-from netsuite_pipeline.waves.progress import ProgressStore
+from netsuite_pipeline.waves.statistics_store import StatisticsStore
 from netsuite_pipeline.waves.tables import wave_batches
 
 _ROW = wave_batches.c
@@ -28,7 +28,7 @@ class Committed:
     ranges: tuple[BatchRange, ...]
 
 
-class ReportStore(ProgressStore):
+class ReportStore(StatisticsStore):
     """The bookkeeping between the wave tables and Dagster's events."""
 
     def unreported(self, job_id: str) -> list[Committed]:

@@ -38,6 +38,8 @@ def job_of(row: Row[Any]) -> Job:
         failure_reason=row.failure_reason,
         paused_at=row.paused_at,
         cancelled_at=row.cancelled_at,
+        resumed_at=row.resumed_at,
+        resumes=row.resumes or 0,
     )
 
 

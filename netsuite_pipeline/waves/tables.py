@@ -81,6 +81,9 @@ import_jobs = Table(
     Column("failure_reason", Text),
     Column("paused_at", _MOMENT),
     Column("cancelled_at", _MOMENT),
+    Column("resumed_at", _MOMENT),
+    # NULL, as 0: nobody ever had batches of it tried again.
+    Column("resumes", Integer),
     _one_of("status", JobStatus, table="import_jobs"),
     Index("idx_import_jobs_status", "status"),
     Index("idx_import_jobs_created_at", "created_at"),

@@ -8,8 +8,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from sqlalchemy import update
 
 from netsuite_pipeline.orchestration import wave_dispatch
+from netsuite_pipeline.orchestration.partitions import PartitionRegistry, partitions_name
 from netsuite_pipeline.orchestration.tags import DISPATCH, JOB, RANGE_END, RANGE_START, WAVE
 from netsuite_pipeline.orchestration.wave_dispatch import WaveDispatcher
 from netsuite_pipeline.record_types import CATALOG
@@ -18,11 +20,14 @@ from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.sandbox.faults import Fault, FaultKind
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
+from netsuite_pipeline.waves.errors import LostLease
 from netsuite_pipeline.waves.job_state import Decision, JobState
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import Batch, BatchStatus, JobStatus, utc_now
+from netsuite_pipeline.waves.retrying import reset_wave, retry_job
 from netsuite_pipeline.waves.sizing import Sizing
 from netsuite_pipeline.waves.store import WaveStore
+from netsuite_pipeline.waves.tables import import_jobs, wave_batches
 from netsuite_pipeline_tests.orchestration.runs import (
     batches,
     between,
@@ -385,7 +390,7 @@ def test_an_import_that_is_under_way_goes_on_after_a_change_of_declarations(
     assert store.job(job_id).status is JobStatus.RUNNING
 
 
-@pytest.mark.parametrize(("created", "beat"), [(7201, None), (60, 31)])
+@pytest.mark.parametrize(("created", "beat"), [(28_801, None), (60, 31)])
 def test_a_plan_that_nobody_will_finish_ends_its_job(
     tick: Tick, store: WaveStore, job_id: str, created: int, beat: int | None
 ) -> None:
@@ -512,3 +517,65 @@ def test_a_run_whose_batches_went_to_another_leaves_them_alone_and_is_red(
     assert "the batch was given to another run meanwhile" in error_of(late)
     assert materializations(instance, "customer") == {}
     assert _statuses(store, job_id)[:RUN_BATCHES] == [BatchStatus.PROCESSING] * RUN_BATCHES
+
+
+def _age(store: WaveStore, seconds: float) -> None:
+    """Makes everything that happened so far that old."""
+    then = utc_now() - timedelta(seconds=seconds)
+    with store.engine.begin() as connection:
+        connection.execute(update(wave_batches).values(updated_at=then))
+        connection.execute(update(import_jobs).values(planned_at=then))
+
+
+def test_a_wave_whose_runs_make_no_progress_is_named_with_the_way_out_and_logged_now_and_then(
+    dispatcher: WaveDispatcher,
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    store: WaveStore,
+    limits: Limits,
+    job_id: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for request in [one for one in dispatcher.tick() if isinstance(one, dg.RunRequest)]:
+        run_id = create_run(definitions, instance, request, status=dg.DagsterRunStatus.STARTED)
+        _start(store, instance, request, run_id)
+    (moving,) = dispatcher.tick()
+    assert isinstance(moving, dg.SkipReason)
+    assert "no progress" not in (moving.skip_message or "")
+    _age(store, limits.wave_timeout + 1)
+    for _ in range(3):
+        (stuck,) = dispatcher.tick()
+        assert isinstance(stuck, dg.SkipReason)
+        assert "Wave 1 has made no progress since" in (stuck.skip_message or "")
+        assert f"`netsuite-pipeline waves reset {job_id} 1`" in (stuck.skip_message or "")
+    assert [record.levelname for record in caplog.records if "no progress" in record.message] == ["WARNING"]
+
+
+def test_a_reset_wave_is_dispatched_again_and_its_living_run_can_commit_nothing(
+    tick: Tick, definitions: dg.Definitions, instance: dg.DagsterInstance, store: WaveStore, job_id: str
+) -> None:
+    requests = tick()
+    for request in requests:
+        run_id = create_run(definitions, instance, request, status=dg.DagsterRunStatus.STARTED)
+        _start(store, instance, request, run_id)
+    result = reset_wave(job_id, 1, store=store, registry=PartitionRegistry(instance), attempts=3, now=utc_now())
+    assert result.batches == {BatchStatus.PROCESSING: WAVE_SIZE}
+    with pytest.raises(LostLease):
+        _commit(store, requests[-1], _ranges(requests[-1], instance)[0], run_id)
+    assert [one.run_key for one in tick()] == [str(one.run_key).removesuffix("a1") + "a2" for one in requests]
+
+
+def test_a_retried_batch_whose_partition_was_replaced_is_not_asked_for(
+    tick: Tick, definitions: dg.Definitions, instance: dg.DagsterInstance, store: WaveStore, job_id: str
+) -> None:
+    store.cancel(job_id, now=utc_now())
+    assert tick() == []
+    assert store.job(job_id).status is JobStatus.CANCELLED
+    last = batches(instance, "customer")[-1]
+    assert last not in {batch.key for batch in store.in_flight_ranges("customer")}
+    instance.delete_dynamic_partition(partitions_name("customer"), last)
+    result = retry_job(job_id, store=store, registry=PartitionRegistry(instance), attempts=3, now=utc_now())
+    assert result.gone == {"customer": 1}
+    (failed,) = (batch for batch in _batches(store, job_id) if batch.status is BatchStatus.FAILED)
+    assert failed.range.key == last
+    assert len(tick()) == WAVE_SIZE // RUN_BATCHES

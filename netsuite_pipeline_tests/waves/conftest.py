@@ -91,6 +91,7 @@ def limits() -> Limits:
         inter_wave_delay=0,
         retry_attempts=3,
         outage_timeout=3600,
+        wave_timeout=1800,
         retryable=frozenset(FailureCategory) - FINAL,
         continue_on_permanent=True,
         coordination=True,

@@ -195,6 +195,11 @@ def test_retries_go_before_new_batches_once_they_are_due(limits: Limits) -> None
     assert keys(decision) == ["job:w1:customer:70..79:a3", "job:w1:customer:0..29:a1"]
 
 
+def test_batches_that_a_person_granted_more_attempts_do_not_share_a_run_with_others(limits: Limits) -> None:
+    given = wave(1, batch(0, attempt=1, max_retries=3), batch(1, attempt=1, max_retries=4))
+    assert sizes(decide(state(given), limits)) == [1, 1]
+
+
 def test_batches_in_different_attempts_do_not_share_a_run(limits: Limits) -> None:
     decision = decide(state(wave(1, batch(0, RETRYING, attempt=1), batch(1, RETRYING, attempt=2))), limits)
     assert sizes(decision) == [1, 1]

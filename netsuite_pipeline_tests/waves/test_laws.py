@@ -1,12 +1,15 @@
-"""The laws of coordination under random completions, failures, crashes, re-issues and clock jumps.
+"""The laws of coordination under random completions, failures, crashes, re-issues, clock jumps and interventions.
 
-The machine plays dispatcher, Dagster and run workers at once, on the real store. After every step it looks at the
-database and checks: in flight never above WAVE_SIZE; no batch started before all lower levels were over; no batch
-dispatched twice in one attempt; no run changed a batch it had lost. At the end everything is let run, and it must end.
+The machine plays dispatcher, Dagster, run workers and a person at once, on the real store. At every claim and after
+every step it looks at the database and checks: in flight never above WAVE_SIZE; no batch dispatched while one of a
+lower level is not over, nor while the job is paused or cancelled, nor twice in one attempt; what is completed stays
+so; no run changed a batch it had lost. At the end everything is let run, and it must end.
 """
 
 import datetime as dt
 import itertools
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,8 +31,9 @@ from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline.waves.coordinator import decide
 from netsuite_pipeline.waves.dispatch_store import InFlight
-from netsuite_pipeline.waves.errors import LostLease
+from netsuite_pipeline.waves.errors import LostLease, Refused
 from netsuite_pipeline.waves.failure_policy import FINAL, retry_at
+from netsuite_pipeline.waves.job_state import Decision
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import (
     IN_FLIGHT,
@@ -54,10 +58,13 @@ from netsuite_pipeline.waves.tables import (
 JOB = "job"
 TABLES = (wave_batches, wave_coordination, import_job_types, import_jobs)
 START = dt.datetime.fromisoformat("2026-11-23T02:00:00")
-# Name, record type id, level.
 # A refused login stops the job, and with it every story.
 CATEGORIES = sorted(set(FailureCategory) - {FailureCategory.AUTHENTICATION})
+# So many per story, that it ends.
+INTERVENTIONS = 6
+# Name, record type id, level.
 TYPES = (("subsidiary", -1, 0), ("price_level", -2, 0), ("customer", -3, 1), ("sales_order", -4, 2))
+LEVELS = {name: level for name, _, level in TYPES}
 
 
 @dataclass
@@ -68,7 +75,16 @@ class Run:
     key: str
     attempt: int
     held: list[BatchRange]
+    max_retries: Mapping[BatchRange, int]
     lost: bool = False
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a dispatcher decided, and how often the job had been resumed then."""
+
+    resumes: int
+    decision: Decision
 
 
 class Coordination(RuleBasedStateMachine):
@@ -83,7 +99,8 @@ class Coordination(RuleBasedStateMachine):
         self.runs: dict[str, Run] = {}
         self.queued: dict[str, Dispatch] = {}
         self.attempts: set[tuple[str, int]] = set()
-        self.started: dict[str, int] = {}
+        self.completed: set[str] = set()
+        self.interventions = 0
         self.ids = itertools.count()
 
     @initialize(
@@ -104,6 +121,7 @@ class Coordination(RuleBasedStateMachine):
             inter_wave_delay=delay,
             retry_attempts=attempts,
             outage_timeout=3600,
+            wave_timeout=1800,
             retryable=frozenset(FailureCategory) - FINAL,
             continue_on_permanent=True,
             coordination=True,
@@ -128,13 +146,34 @@ class Coordination(RuleBasedStateMachine):
         self.store.create_job(JOB, record_types=[], with_dependencies=True, trigger="cli", now=self.now)
         waves = plan_waves(by_level, wave_size=wave_size)
         self.store.save_plan(JOB, types=types, waves=waves, max_retries=attempts, now=self.now)
-        self.old = decide(self.store.load_state(JOB, now=self.now), self.limits)
+        self.existing = {
+            name: {BatchRange(n * 10, n * 10 + 9) for n in range(count)}
+            for (name, *_), count in zip(TYPES, counts, strict=True)
+        }
+        self.rival_looks()
 
-    def claim(self, dispatch: Dispatch) -> None:
-        if self.store.claim_dispatch(dispatch, in_flight_limit=self.limits.in_flight, now=self.now):
+    def look(self) -> Seen:
+        state = self.store.load_state(JOB, now=self.now)
+        return Seen(state.job.resumes, decide(state, self.limits))
+
+    def claim(self, dispatch: Dispatch, resumes: int) -> None:
+        job, batches = self.store.job(JOB), self.batches()
+        if self.store.claim_dispatch(dispatch, in_flight_limit=self.limits.in_flight, now=self.now, resumes=resumes):
+            assert (job.status, job.paused_at, job.cancelled_at) == (JobStatus.RUNNING, None, None)
+            level = LEVELS[dispatch.record_type]
+            assert all(batch.status in TERMINAL for below, batch in batches if below < level), "a level started early"
             for batch in dispatch.batches:
                 assert (batch.batch_id, dispatch.attempt) not in self.attempts, "dispatched twice in one attempt"
                 self.attempts.add((batch.batch_id, dispatch.attempt))
+
+    def batches(self) -> list[tuple[int, Batch]]:
+        return [(LEVELS[batch.record_type], batch) for batch in self.store.batches(JOB)]
+
+    def note(self, seen: Seen) -> None:
+        self.store.update_waves(JOB, seen.decision.wave_changes, now=self.now, resumes=seen.resumes)
+        end = seen.decision.end
+        if end is not None:
+            self.store.finish_job(JOB, status=end.status, reason=end.reason, now=self.now, resumes=seen.resumes)
 
     @rule(crash_after=st.integers(0, 8))
     def tick(self, crash_after: int) -> None:
@@ -142,41 +181,98 @@ class Coordination(RuleBasedStateMachine):
         for held in self.store.in_flight(JOB):
             if held.run_id is None:
                 self.queued.setdefault(held.key, held.dispatch)
-        self.old = decide(self.store.load_state(JOB, now=self.now), self.limits)
-        for dispatch in self.old.dispatches[:crash_after]:
-            self.claim(dispatch)
-        if crash_after < len(self.old.dispatches):
-            return
-        self.store.update_waves(JOB, self.old.wave_changes, now=self.now)
-        if self.old.end is not None:
-            self.store.finish_job(JOB, status=self.old.end.status, reason=self.old.end.reason, now=self.now)
+        seen = self.look()
+        for dispatch in seen.decision.dispatches[:crash_after]:
+            self.claim(dispatch, seen.resumes)
+        if crash_after >= len(seen.decision.dispatches):
+            self.note(seen)
 
     @rule()
-    def rival(self) -> None:
-        """A second dispatcher that acts on what the first decided some time ago."""
-        for dispatch in self.old.dispatches:
-            self.claim(dispatch)
+    def rival_looks(self) -> None:
+        """A second dispatcher looks ..."""
+        self.old = self.look()
+
+    @rule()
+    def rival_acts(self) -> None:
+        """... and acts on what it saw, perhaps long after."""
+        self.note(self.old)
+        for dispatch in self.old.decision.dispatches:
+            self.claim(dispatch, self.old.resumes)
+
+    @precondition(lambda self: self.interventions < INTERVENTIONS)
+    @rule(data=st.data(), between=st.booleans())
+    def intervene(self, data: st.DataObject, between: bool) -> None:
+        """A person pauses, resumes, cancels, retries or resets; what does not fit at the moment is refused.
+
+        It may happen between what a dispatcher saw and what it does.
+        """
+        self.interventions += 1
+        if between:
+            self.rival_looks()
+        tries = {"attempts": self.limits.retry_attempts, "existing": self.existing, "now": self.now}
+        wave = data.draw(st.integers(1, 4))
+        actions: dict[str, Callable[[], object]] = {
+            "pause": lambda: self.store.pause(JOB, now=self.now),
+            "resume": lambda: self.store.resume(JOB, now=self.now),
+            "cancel": lambda: self.store.cancel(JOB, now=self.now),
+            "retry": lambda: self.store.retry(JOB, **tries),
+            "reset": lambda: self.store.reset(JOB, wave, **tries),
+        }
+        held = {one.key for one in self.store.in_flight(JOB)}
+        with suppress(Refused):
+            actions[data.draw(st.sampled_from([*sorted(actions), "reset", "retry", "retry"]))]()
+        gone = held - {one.key for one in self.store.in_flight(JOB)}
+        for run in self.runs.values():
+            run.lost = run.lost or run.key in gone
+        if between:
+            self.rival_acts()
+
+    @precondition(lambda self: self.interventions < INTERVENTIONS)
+    @rule(data=st.data())
+    def replan(self, data: st.DataObject) -> None:
+        """A later plan replaces the last batch of a type, unless an import under way has not finished it."""
+        name = data.draw(st.sampled_from(sorted(self.existing)))
+        last = max(self.existing[name], default=None)
+        if last is not None and last not in self.store.in_flight_ranges(name):
+            self.interventions += 1
+            self.existing[name].remove(last)
 
     @precondition(lambda self: self.queued)
     @rule(data=st.data())
     def start(self, data: st.DataObject) -> None:
         """Dagster starts a queued run; at most once per run key, as it does."""
-        key = data.draw(st.sampled_from(sorted(self.queued)))
+        self.start_run(data.draw(st.sampled_from(sorted(self.queued))))
+
+    def start_run(self, key: str) -> None:
         dispatch = self.queued.pop(key)
         if any(run.key == key for run in self.runs.values()):
             return
         run_id = f"run-{next(self.ids)}"
         ranges = [batch.range for batch in dispatch.batches]
         started = self.store.start_batches(key, ranges, run_id=run_id, now=self.now)
-        self.runs[run_id] = Run(run_id, key, started.attempt, list(started.ranges))
+        self.runs[run_id] = Run(run_id, key, started.attempt, list(started.ranges), started.max_retries)
 
     @precondition(lambda self: any(run.held for run in self.runs.values()))
     @rule(data=st.data(), good=st.booleans(), category=st.sampled_from(CATEGORIES))
     def report(self, data: st.DataObject, good: bool, category: str) -> None:
         """A run completes or fails its next batch, perhaps long after it was given up."""
         run = self.runs[data.draw(st.sampled_from(sorted(one for one, run in self.runs.items() if run.held)))]
+        self.report_next(run, None if good else FailureCategory(category))
+
+    @rule(failing=st.sampled_from([0, 1, 3]))
+    def work_on(self, failing: int) -> None:
+        """All that is queued starts, and every run reports; the last batches of the first `failing` fail for good."""
+        for key in sorted(self.queued):
+            self.start_run(key)
+        working = [run for run in self.runs.values() if run.held]
+        for number, run in enumerate(working):
+            while run.held:
+                fails = number < failing and len(run.held) == 1
+                self.report_next(run, FailureCategory.PERMANENT_ERROR if fails else None)
+
+    def report_next(self, run: Run, failure: FailureCategory | None) -> None:
         batch = run.held.pop(0)
-        if good:
+        if failure is None:
             try:
                 with self.engine.begin() as connection:
                     self.store.complete_batch(
@@ -187,11 +283,10 @@ class Coordination(RuleBasedStateMachine):
             else:
                 assert not run.lost
             return
-        failure = FailureCategory(category)
         due = retry_at(
             failure,
             attempt=run.attempt,
-            max_retries=self.limits.retry_attempts,
+            max_retries=run.max_retries.get(batch, 0),
             dispatch_key=run.key,
             limits=self.limits,
             now=self.now,
@@ -224,24 +319,24 @@ class Coordination(RuleBasedStateMachine):
 
     @invariant()
     def laws_hold(self) -> None:
-        state = self.store.load_state(JOB, now=self.now)
-        batches = [
-            (wave.level, batch) for wave in state.waves for batch in self.store.batches(JOB, wave_number=wave.number)
-        ]
-        assert sum(batch.status in IN_FLIGHT for _, batch in batches) <= self.limits.wave_size
-        unfinished = [level for level, batch in batches if batch.status not in TERMINAL]
-        for level, batch in batches:
-            if batch.status is not BatchStatus.PENDING:
-                assert all(level <= below for below in unfinished), "a level started early"
-            assert batch.attempt <= self.limits.retry_attempts + 1
-        if state.job.status in {JobStatus.COMPLETED, JobStatus.PARTIAL}:
-            assert not unfinished
+        batches = [batch for _, batch in self.batches()]
+        assert sum(batch.status in IN_FLIGHT for batch in batches) <= self.limits.wave_size
+        assert all(batch.attempt <= batch.max_retries + 1 for batch in batches)
+        completed = {batch.batch_id for batch in batches if batch.status is BatchStatus.COMPLETED}
+        assert self.completed <= completed, "a completed batch became something else"
+        self.completed = completed
+        if self.store.job(JOB).status in {JobStatus.COMPLETED, JobStatus.PARTIAL}:
+            assert all(batch.status in TERMINAL for batch in batches)
+        if self.store.job(JOB).status is not JobStatus.RUNNING:
+            assert not any(batch.status in IN_FLIGHT for batch in batches), "ended with batches in flight"
 
     def teardown(self) -> None:
         if hasattr(self, "limits"):
             self.run_to_the_end()
 
     def run_to_the_end(self) -> None:
+        with suppress(Refused):
+            self.store.resume(JOB, now=self.now)
         for run in self.runs.values():
             run.held = []
         for held in self.store.in_flight(JOB):
@@ -259,14 +354,15 @@ class Coordination(RuleBasedStateMachine):
             self.queued.clear()
             self.now += dt.timedelta(seconds=200)
         assert self.store.job(JOB).status is not JobStatus.RUNNING, "the job never ended"
-        summary = self.store.job_summary(JOB)
-        assert all(wave.total == wave.completed + wave.failed for wave in summary.waves)
+        if self.store.job(JOB).status is not JobStatus.CANCELLED:
+            summary = self.store.job_summary(JOB)
+            assert all(wave.total == wave.completed + wave.failed for wave in summary.waves)
 
     def release(self, held: InFlight) -> None:
         due = retry_at(
             FailureCategory.UNKNOWN,
             attempt=held.dispatch.attempt,
-            max_retries=self.limits.retry_attempts,
+            max_retries=max(batch.max_retries for batch in held.dispatch.batches),
             dispatch_key=held.key,
             limits=self.limits,
             now=self.now,
