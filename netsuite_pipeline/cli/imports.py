@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from netsuite_pipeline.cli.cautions import cautions
 from netsuite_pipeline.cli.console import errors, results
 from netsuite_pipeline.cli.dagster_instance import dagster_instance
 from netsuite_pipeline.cli.progress import missing_lines, types_table
@@ -55,7 +56,8 @@ def start(
     pipeline = PipelineResource()
     settings = pipeline.settings()
     with pipeline.engine() as engine:
-        summary = watch(WaveStore(engine), plan.job_id)
+        store = WaveStore(engine)
+        summary = watch(store, plan.job_id, cautions=cautions(store, settings))
         results.print(types_table(summary, rejected_rows(engine, plan.job_id)))
         for line in missing_lines(summary, missing_counts(engine, settings, load_catalog(settings))):
             results.print(line)

@@ -3,14 +3,23 @@
 The numbers come from `waves.progress`, which counts batches in the database.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from netsuite_pipeline.waves.model import BatchStatus, ImportMode, JobStatus, TypeStatus, WaveStatus, utc_now
+from netsuite_pipeline.waves.model import (
+    OPEN_JOBS,
+    BatchStatus,
+    ImportMode,
+    Job,
+    JobStatus,
+    TypeStatus,
+    WaveStatus,
+    utc_now,
+)
 from netsuite_pipeline.waves.progress import JobSummary, TypeSummary, WaveSummary
 
 _WAVE_MARKS = {
@@ -23,9 +32,10 @@ _WAVE_MARKS = {
 _JOB_STYLES = {JobStatus.COMPLETED: "green", JobStatus.PARTIAL: "yellow", JobStatus.FAILED: "red"}
 
 
-def status_view(summary: JobSummary) -> RenderableType:
-    """Everything `waves status` shows: a headline, a line per wave, what is missing and what failed."""
-    return Group(_headline(summary), *(_wave_line(wave) for wave in summary.waves), *_shortfalls(summary))
+def status_view(summary: JobSummary, cautions: Sequence[str] = ()) -> RenderableType:
+    """Everything `waves status` shows: a headline, a line per wave, what is missing or failed, and what to look at."""
+    waves = (_wave_line(wave) for wave in summary.waves)
+    return Group(_headline(summary), *waves, *_shortfalls(summary), *(Text(one, "yellow") for one in cautions))
 
 
 def records_per_second(summary: JobSummary) -> float:
@@ -51,7 +61,7 @@ def _headline(summary: JobSummary) -> Text:
         "Import of changes " if job.mode is ImportMode.INCREMENTAL else "Import ",
         (job.job_id, "bold"),
         ": ",
-        (job.status.value, _JOB_STYLES.get(job.status, "cyan")),
+        _standing(job),
         f" · batches {done}/{summary.total_batches} · records {_records(summary):,}",
         f" · {records_per_second(summary):,.0f} records/s · {_elapsed(job.created_at, job.finished_at)}",
     )
@@ -60,12 +70,21 @@ def _headline(summary: JobSummary) -> Text:
     return text
 
 
+def _standing(job: Job) -> tuple[str, str]:
+    """The status of a job with its style; what a person asked for counts before it has taken effect."""
+    if job.status in OPEN_JOBS and job.cancelled_at is not None:
+        return f"{job.status.value}, being cancelled since {job.cancelled_at:%Y-%m-%d %H:%M} UTC", "yellow"
+    if job.status in OPEN_JOBS and job.paused_at is not None:
+        return f"{job.status.value}, paused since {job.paused_at:%Y-%m-%d %H:%M} UTC", "yellow"
+    return job.status.value, _JOB_STYLES.get(job.status, "cyan")
+
+
 def _wave_line(wave: WaveSummary) -> Text:
     mark, style = _WAVE_MARKS[wave.status]
     done = wave.completed + wave.failed
     percent = 100 * done // wave.total if wave.total else 100
     parts = [f"{wave.status.value}, {done}/{wave.total} batches, {percent} %"]
-    counts = {"in flight": wave.in_flight, "failed": wave.failed, "retried": wave.retried}
+    counts = {"in flight": wave.in_flight, "failed": wave.failed, "retried": wave.retried, "to retry": wave.retrying}
     parts += [f"{count} {what}" for what, count in counts.items() if count]
     return Text.assemble((f"{mark} Wave {wave.number}", style), f" (level {wave.level}): {', '.join(parts)}")
 

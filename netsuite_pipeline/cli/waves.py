@@ -1,43 +1,88 @@
-"""`waves`: how imports are getting on."""
+"""`waves`: how imports are getting on. What a person does to one is in `wave_control`."""
 
 from typing import Annotated
 
 import typer
 
+from netsuite_pipeline.cli.cautions import cautions, circuit_of, stuck_in
 from netsuite_pipeline.cli.console import results
 from netsuite_pipeline.cli.progress import missing_lines, status_view, types_table
 from netsuite_pipeline.cli.type_state import missing_counts
-from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
-from netsuite_pipeline.record_types.catalog import Catalog
+from netsuite_pipeline.cli.watching import watch
+from netsuite_pipeline.cli.wave_control import COMMANDS, AsJson, opened_store
+from netsuite_pipeline.cli.wave_documents import print_document, statistics_document, status_document
+from netsuite_pipeline.cli.wave_figures import statistics_view
+from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.record_types.custom import load_catalog
 from netsuite_pipeline.warehouse.rejects import rejected_rows
-from netsuite_pipeline.warehouse.schema import ensure_tables
+from netsuite_pipeline.waves.model import utc_now
+from netsuite_pipeline.waves.statistics import WINDOW, statistics_of
 from netsuite_pipeline.waves.store import WaveStore
 
 waves_app = typer.Typer(help="Look after imports under way.", no_args_is_help=True)
 
-
-@waves_app.callback()
-def _group() -> None:
-    """Keeps `status` a command of its own; typer would fold a single one into its group."""
+LatestJob = Annotated[str | None, typer.Argument(help="Job id; the latest import if not given.")]
+_NO_IMPORT = "There has been no import yet. Start one with: netsuite-pipeline import start"
 
 
 @waves_app.command()
-def status(job: Annotated[str | None, typer.Argument(help="Job id; the latest import if not given.")] = None) -> None:
-    """Show the waves, batches and record types of an import."""
+def status(
+    job: LatestJob = None,
+    watching: Annotated[bool, typer.Option("--watch", help="Refresh until the import has ended.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the waves, batches and record types of an import, and what holds it up."""
+    if watching and as_json:
+        raise typer.BadParameter("--watch and --json do not go together.")
     pipeline = PipelineResource()
     settings = pipeline.settings()
     catalog = load_catalog(settings)
-    with pipeline.engine() as engine:
-        # A record type's table that is not as declared stops imports; whoever looks for the reason may look.
-        ensure_tables(engine, warehouse_metadata(Catalog(())))
-        store = WaveStore(engine)
-        latest = store.latest_job()
-        if job is None and latest is None:
-            results.print("There has been no import yet. Start one with: netsuite-pipeline import start")
+    # A record type's table that is not as declared stops imports; whoever looks for the reason may look.
+    with opened_store(pipeline) as store:
+        job_id = _chosen(store, job, as_json)
+        if job_id is None:
             return
-        summary = store.job_summary(job or (latest.job_id if latest else ""))
-        results.print(status_view(summary))
-        results.print(types_table(summary, rejected_rows(engine, summary.job.job_id)))
-        for line in missing_lines(summary, missing_counts(engine, settings, catalog)):
+        look = cautions(store, settings)
+        summary = watch(store, job_id, cautions=look) if watching else store.job_summary(job_id)
+        if as_json:
+            circuit = circuit_of(store, settings)
+            print_document(status_document(summary, circuit, stuck_in(summary, circuit, settings)))
+            return
+        if not watching:
+            results.print(status_view(summary, look(summary)))
+        results.print(types_table(summary, rejected_rows(store.engine, job_id)))
+        for line in missing_lines(summary, missing_counts(store.engine, settings, catalog)):
             results.print(line)
+
+
+@waves_app.command()
+def stats(job: LatestJob = None, as_json: AsJson = False) -> None:
+    """Show an import in numbers: failures by category, speed, time remaining."""
+    with opened_store(PipelineResource()) as store:
+        job_id = _chosen(store, job, as_json)
+        if job_id is None:
+            return
+        now = utc_now()
+        found = statistics_of(store.job_figures(job_id, recent_since=now - WINDOW), now=now)
+        if as_json:
+            print_document(statistics_document(found))
+        else:
+            results.print(statistics_view(found))
+
+
+def _chosen(store: WaveStore, job: str | None, as_json: bool) -> str | None:
+    """The job that was named, or the latest; None, and that is said, if there never was one."""
+    if job is not None:
+        return job
+    latest = store.latest_job()
+    if latest is not None:
+        return latest.job_id
+    if as_json:
+        print_document({"job": None})
+    else:
+        results.print(_NO_IMPORT)
+    return None
+
+
+for _command in COMMANDS:
+    waves_app.command()(_command)

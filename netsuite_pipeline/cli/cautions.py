@@ -1,0 +1,43 @@
+"""What people should know of an import beside its progress: NetSuite is away, or a wave is stuck. Sentences only.
+
+When that is so is decided in `waves.circuit` and `waves.stuck`.
+"""
+
+from collections.abc import Callable
+
+from netsuite_pipeline.settings import Settings, SettingsError
+from netsuite_pipeline.warehouse.missing_columns import account_of
+from netsuite_pipeline.waves.circuit import CLOSED, Circuit
+from netsuite_pipeline.waves.limits import Limits
+from netsuite_pipeline.waves.model import OPEN_JOBS, utc_now
+from netsuite_pipeline.waves.progress import JobSummary
+from netsuite_pipeline.waves.store import WaveStore
+from netsuite_pipeline.waves.stuck import StuckWave, activity_of_summary, stuck_waves
+
+
+def circuit_of(store: WaveStore, settings: Settings) -> Circuit:
+    """Whether the account of the settings answers; whoever looks needs no credentials, and then nobody knows."""
+    try:
+        return store.circuit(account_of(settings))
+    except SettingsError:
+        return CLOSED
+
+
+def stuck_in(summary: JobSummary, circuit: Circuit, settings: Settings) -> tuple[StuckWave, ...]:
+    """The waves of the import that make no progress."""
+    timeout = Limits.of(settings).wave_timeout
+    waves = activity_of_summary(summary.waves)
+    return stuck_waves(waves, job=summary.job, circuit=circuit, now=utc_now(), timeout=timeout)
+
+
+def cautions(store: WaveStore, settings: Settings) -> Callable[[JobSummary], list[str]]:
+    """Says what to look at in an import as it is when asked; nothing once it has ended."""
+
+    def look(summary: JobSummary) -> list[str]:
+        if summary.job.status not in OPEN_JOBS:
+            return []
+        circuit = circuit_of(store, settings)
+        stuck = [wave.sentence for wave in stuck_in(summary, circuit, settings)]
+        return [*([circuit.waiting_for] if circuit.waiting_for else []), *stuck]
+
+    return look
