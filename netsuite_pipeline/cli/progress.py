@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from netsuite_pipeline.orchestration.backfills import BackfillProgress
 from netsuite_pipeline.waves.model import (
     OPEN_JOBS,
     BatchStatus,
@@ -108,6 +109,18 @@ def missing_lines(summary: JobSummary, missing: Mapping[str, int]) -> Iterator[T
             columns = "1 column is" if count == 1 else f"{count} columns are"
             more = f"see `netsuite-pipeline record-types show {kind.record_type}`"
             yield Text(f"{kind.record_type}: {columns} missing in the account; {more}", "yellow")
+
+
+def backfill_lines(backfills: Sequence[BackfillProgress]) -> list[Text]:
+    """One line for each backfill that was launched in Dagster's UI and is not over."""
+    lines = []
+    for one in backfills:
+        names = one.record_types[0] if len(one.record_types) == 1 else f"{len(one.record_types)} record types"
+        done = one.completed + one.failed
+        counts = {"in flight": one.in_flight, "failed": one.failed}
+        parts = [f"{one.status}, {done}/{one.batches} batches"] + [f"{n} {what}" for what, n in counts.items() if n]
+        lines.append(Text.assemble((f"▶ Backfill {one.backfill_id}", "cyan"), f" ({names}): {', '.join(parts)}"))
+    return lines
 
 
 def types_table(summary: JobSummary, rejected: Mapping[str, int]) -> Table:

@@ -4,13 +4,14 @@ Moments are ISO 8601 in UTC, with a Z. The figures come from `waves.progress` an
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
 import orjson
 import typer
 
+from netsuite_pipeline.orchestration.backfills import BackfillProgress
 from netsuite_pipeline.waves.circuit import Circuit
 from netsuite_pipeline.waves.model import Job
 from netsuite_pipeline.waves.progress import JobSummary, TypeSummary, WaveSummary
@@ -28,8 +29,12 @@ def print_document(document: Mapping[str, Any]) -> None:
     typer.echo(text)
 
 
-def status_document(summary: JobSummary, circuit: Circuit, stuck: tuple[StuckWave, ...]) -> dict[str, Any]:
-    """An import with its waves, record types and failed batches (a sample), and what holds it up."""
+def status_document(
+    summary: JobSummary, circuit: Circuit, stuck: Sequence[StuckWave], backfills: Sequence[BackfillProgress]
+) -> dict[str, Any]:
+    """An import with its waves, record types and failed batches (a sample), what holds it up, and the UI's backfills
+    beside it.
+    """
     return {
         "job": job_document(summary.job),
         "waves": [_wave(wave) for wave in summary.waves],
@@ -37,6 +42,7 @@ def status_document(summary: JobSummary, circuit: Circuit, stuck: tuple[StuckWav
         "failed_batches": [asdict(batch) for batch in summary.failed_batches],
         "netsuite_away": circuit.waiting_for,
         "stuck_waves": [{"number": wave.number, "since": wave.since, "advice": wave.sentence} for wave in stuck],
+        "backfills": [asdict(backfill) for backfill in backfills],
     }
 
 

@@ -1,19 +1,25 @@
 """`waves`: how imports are getting on. What a person does to one is in `wave_control`."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from netsuite_pipeline.cli.cautions import cautions, circuit_of, stuck_in
 from netsuite_pipeline.cli.console import results
-from netsuite_pipeline.cli.progress import missing_lines, status_view, types_table
+from netsuite_pipeline.cli.dagster_instance import dagster_instance
+from netsuite_pipeline.cli.progress import backfill_lines, missing_lines, status_view, types_table
 from netsuite_pipeline.cli.type_state import missing_counts
 from netsuite_pipeline.cli.watching import watch
 from netsuite_pipeline.cli.wave_control import COMMANDS, AsJson, opened_store
 from netsuite_pipeline.cli.wave_documents import print_document, statistics_document, status_document
 from netsuite_pipeline.cli.wave_figures import statistics_view
+from netsuite_pipeline.orchestration.backfills import BackfillProgress, open_backfills
 from netsuite_pipeline.orchestration.resources import PipelineResource
+from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.custom import load_catalog
+from netsuite_pipeline.settings import SettingsError
 from netsuite_pipeline.warehouse.rejects import rejected_rows
 from netsuite_pipeline.waves.model import utc_now
 from netsuite_pipeline.waves.statistics import WINDOW, statistics_of
@@ -39,17 +45,21 @@ def status(
     catalog = load_catalog(settings)
     # A record type's table that is not as declared stops imports; whoever looks for the reason may look.
     with opened_store(pipeline) as store:
-        job_id = _chosen(store, job, as_json)
+        backfills = _backfills(catalog)
+        job_id = _chosen(store, job, as_json, backfills)
         if job_id is None:
             return
         look = cautions(store, settings)
         summary = watch(store, job_id, cautions=look) if watching else store.job_summary(job_id)
         if as_json:
             circuit = circuit_of(store, settings)
-            print_document(status_document(summary, circuit, stuck_in(summary, circuit, settings)))
+            stuck = stuck_in(summary, circuit, settings)
+            print_document(status_document(summary, circuit, stuck, backfills))
             return
         if not watching:
             results.print(status_view(summary, look(summary)))
+        for line in backfill_lines(backfills):
+            results.print(line)
         results.print(types_table(summary, rejected_rows(store.engine, job_id)))
         for line in missing_lines(summary, missing_counts(store.engine, settings, catalog)):
             results.print(line)
@@ -70,7 +80,16 @@ def stats(job: LatestJob = None, as_json: AsJson = False) -> None:
             results.print(statistics_view(found))
 
 
-def _chosen(store: WaveStore, job: str | None, as_json: bool) -> str | None:
+def _backfills(catalog: Catalog) -> Sequence[BackfillProgress]:
+    """Those of the UI that are under way; none where Dagster's home is not known."""
+    try:
+        with dagster_instance() as instance:
+            return open_backfills(instance, catalog.names)
+    except SettingsError:
+        return ()
+
+
+def _chosen(store: WaveStore, job: str | None, as_json: bool, backfills: Sequence[BackfillProgress] = ()) -> str | None:
     """The job that was named, or the latest; None, and that is said, if there never was one."""
     if job is not None:
         return job
@@ -78,9 +97,10 @@ def _chosen(store: WaveStore, job: str | None, as_json: bool) -> str | None:
     if latest is not None:
         return latest.job_id
     if as_json:
-        print_document({"job": None})
+        print_document({"job": None, "backfills": [asdict(backfill) for backfill in backfills]})
     else:
-        results.print(_NO_IMPORT)
+        for line in backfill_lines(backfills) or (_NO_IMPORT,):
+            results.print(line)
     return None
 
 
