@@ -16,8 +16,8 @@ from netsuite_pipeline.doctor.finding import Answer, Check, Group, error, listed
 from netsuite_pipeline.doctor.settings import LOAD, RECORD_TYPES, Configuration
 from netsuite_pipeline.orchestration.concurrency import pool_limit, share_of
 from netsuite_pipeline.orchestration.location import build_definitions
+from netsuite_pipeline.orchestration.names import netsuite_pool
 from netsuite_pipeline.orchestration.schedules import NIGHTLY, WEEKLY
-from netsuite_pipeline.orchestration.tags import NETSUITE_POOL
 from netsuite_pipeline.settings import Settings, SettingsError
 
 INSTANCE = "dagster.instance"
@@ -92,7 +92,7 @@ def instance_checks(deployment: Deployment) -> tuple[Check, ...]:
         check("run_queue", "limit of concurrent runs", lambda: _queue(deployment.instance)),
         check(
             "pool",
-            f"pool {NETSUITE_POOL} against NETSUITE_CONCURRENCY",
+            f"pool {netsuite_pool()} against NETSUITE_CONCURRENCY",
             lambda: pool_answer(pool_limit(deployment.instance), settings=configuration.settings),
             LOAD,
         ),

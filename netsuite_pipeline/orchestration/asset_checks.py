@@ -12,7 +12,8 @@ import dagster as dg
 from netsuite_pipeline.observability.performance import performance
 from netsuite_pipeline.orchestration.check_report import described, figures
 from netsuite_pipeline.orchestration.faults import EXPECTED
-from netsuite_pipeline.orchestration.partitions import partitions_name, ranges_of
+from netsuite_pipeline.orchestration.names import asset_key, partitions_name
+from netsuite_pipeline.orchestration.partitions import ranges_of
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.warehouse.completeness import Completeness, Verdict, completeness
@@ -28,7 +29,7 @@ def build_completeness_check(record_type: RecordType) -> dg.AssetChecksDefinitio
     """
 
     @dg.asset_check(
-        asset=record_type.name,
+        asset=asset_key(record_type.name),
         name=COMPLETE,
         description=(
             "Every batch adds up, the table holds the rows that the ledgers say, nothing is rejected or missing. In a"

@@ -9,9 +9,10 @@ from netsuite_pipeline.orchestration.batch_run import BatchRun
 from netsuite_pipeline.orchestration.concurrency import pool_limit
 from netsuite_pipeline.orchestration.fetching import AccountFetch
 from netsuite_pipeline.orchestration.io_manager import ReportedRun
+from netsuite_pipeline.orchestration.names import asset_key, netsuite_pool
 from netsuite_pipeline.orchestration.partitions import partitions_for, ranges_of
 from netsuite_pipeline.orchestration.resources import PipelineResource
-from netsuite_pipeline.orchestration.tags import DISPATCH, JOB, NETSUITE_POOL
+from netsuite_pipeline.orchestration.tags import DISPATCH, JOB
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.model import RecordType
 
@@ -20,15 +21,18 @@ def build_record_asset(record_type: RecordType, catalog: Catalog, *, run_batches
     """The asset of a record type. A backfill gives each run at most `run_batches` of its batches."""
 
     @dg.asset(
-        name=record_type.name,
+        key=asset_key(record_type.name),
         group_name=record_type.table,
         description=f"{record_type.label} records of NetSuite, in `{record_type.table}`, in batches of ids.",
         kinds={"netsuite"},
         partitions_def=partitions_for(record_type),
         backfill_policy=dg.BackfillPolicy.multi_run(run_batches),
-        deps=[dg.AssetDep(parent, partition_mapping=dg.AllPartitionMapping()) for parent in record_type.depends_on],
+        deps=[
+            dg.AssetDep(asset_key(parent), partition_mapping=dg.AllPartitionMapping())
+            for parent in record_type.depends_on
+        ],
         io_manager_key="warehouse",
-        pool=NETSUITE_POOL,
+        pool=netsuite_pool(),
         metadata={
             "dagster/table_name": record_type.table,
             "netsuite table": record_type.source.read_from,

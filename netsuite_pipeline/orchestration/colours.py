@@ -6,6 +6,7 @@ added here.
 
 import dagster as dg
 
+from netsuite_pipeline.orchestration.names import asset_key
 from netsuite_pipeline.waves.model import utc_now
 from netsuite_pipeline.waves.report_store import Committed
 from netsuite_pipeline.waves.store import WaveStore
@@ -29,7 +30,7 @@ def settle_colours(instance: dg.DagsterInstance, store: WaveStore, job_id: str) 
 
 
 def _report_missing(instance: dg.DagsterInstance, committed: Committed) -> None:
-    key = dg.AssetKey(committed.record_type)
+    key = asset_key(committed.record_type)
     batches = [batch.key for batch in committed.ranges]
     found = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=key, asset_partitions=batches), limit=_EVENTS

@@ -6,14 +6,15 @@ The limit is Dagster's (dagster.yaml, or Deployment > Concurrency in the UI); it
 import dagster as dg
 
 from netsuite_pipeline.netsuite.budget import Budget, budget_of
-from netsuite_pipeline.orchestration.tags import NETSUITE_POOL
+from netsuite_pipeline.orchestration.names import netsuite_pool
 from netsuite_pipeline.settings import Settings, SettingsError
 
 
 def pool_limit(instance: dg.DagsterInstance) -> int | None:
     """How many runs may talk to NetSuite at once; None if the instance does not limit them."""
+    name = netsuite_pool()
     for pool in instance.event_log_storage.get_pool_limits():
-        if pool.name == NETSUITE_POOL and not pool.from_default:
+        if pool.name == name and not pool.from_default:
             return pool.limit
     return instance.get_concurrency_config().pool_config.default_pool_limit
 
@@ -38,7 +39,8 @@ def share_of(settings: Settings, *, runs: int | None) -> Budget:
 def _share(requests: int, *, runs: int, setting: str) -> int:
     if requests < runs:
         raise SettingsError(
-            f"{setting} is too little for the {runs} runs that the pool {NETSUITE_POOL} lets talk to NetSuite at once:"
-            " raise it, or lower the limit of the pool (in dagster.yaml, or in the UI under Deployment, Concurrency)."
+            f"{setting} is too little for the {runs} runs that the pool {netsuite_pool()} lets talk to NetSuite at"
+            " once: raise it, or lower the limit of the pool (in dagster.yaml, or in the UI under Deployment,"
+            " Concurrency)."
         )
     return max(1, (requests - 1) // runs)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from netsuite_pipeline.orchestration.names import asset_key
 from netsuite_pipeline.orchestration.partitions import ranges_of
 from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.catalog import Catalog
+from netsuite_pipeline.tenant_name import tenant_of_process
 from netsuite_pipeline.warehouse.errors import FrameError
 from netsuite_pipeline.warehouse.frame_options import FrameOptions
 from netsuite_pipeline.warehouse.frame_target import FrameTarget
@@ -59,6 +61,12 @@ def load_frame(context: dg.InputContext, *, catalog: Catalog, pipeline: Pipeline
     options = FrameOptions.of(context.definition_metadata, asset=name)
     partitions = context.asset_partition_keys if context.has_asset_partitions else None
     if name in catalog:
+        if tenant_of_process() and context.asset_key != asset_key(name):
+            # Its rows would be those of the wrong company, and nobody would notice.
+            raise FrameError(
+                f"Asset {context.asset_key.to_user_string()} is no record type of the tenant {tenant_of_process()},"
+                f" whose rows are the only ones that this process can read: take {asset_key(name).to_user_string()}."
+            )
         ranges = (_ALL_IDS,) if partitions is None else ranges_of(partitions)
         with pipeline.engine() as engine:
             return read_frame(engine, catalog.get(name), ranges, options=options, warn=context.log.warning)

@@ -11,10 +11,11 @@ from pydantic import Field
 
 from netsuite_pipeline.orchestration.faults import expected_as_failures
 from netsuite_pipeline.orchestration.import_start import start_import
+from netsuite_pipeline.orchestration.names import asset_key, import_job_name, start_import_name
 from netsuite_pipeline.orchestration.observations import observations
 from netsuite_pipeline.orchestration.partitions import PartitionRegistry
 from netsuite_pipeline.orchestration.resources import PipelineResource
-from netsuite_pipeline.orchestration.tags import MAX_RETRIES, START_IMPORT, import_job_name
+from netsuite_pipeline.orchestration.tags import MAX_RETRIES
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.waves.model import ImportMode
@@ -39,7 +40,7 @@ def build_import_job(record_type: RecordType) -> ImportJob:
     """The job in which batches of one record type are imported, in the run's own process."""
     return dg.define_asset_job(
         name=import_job_name(record_type.name),
-        selection=dg.AssetSelection.assets(record_type.name),
+        selection=dg.AssetSelection.assets(asset_key(record_type.name)),
         tags={MAX_RETRIES: "0"},
         description=f"Imports batches of {record_type.label.lower()} records. Launched by waves.",
     )
@@ -88,7 +89,7 @@ def build_start_import_job(catalog: Catalog) -> dg.JobDefinition:
         )
 
     @dg.job(
-        name=START_IMPORT,
+        name=start_import_name(),
         description="Plans an import of the chosen record types in waves. The wave_dispatcher sensor carries it out.",
     )
     def start_import_job() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from netsuite_pipeline.orchestration.names import asset_key
 from netsuite_pipeline.waves.planning import JobPlan
 
 
@@ -22,4 +23,4 @@ def observations(plan: JobPlan) -> Iterator[dg.AssetObservation]:
             metadata["compared with NetSuite at"] = f"{plan.as_of:%Y-%m-%d %H:%M:%S} UTC"
         if kind.reason:
             metadata["reason"] = kind.reason
-        yield dg.AssetObservation(kind.record_type, metadata=metadata)
+        yield dg.AssetObservation(asset_key(kind.record_type), metadata=metadata)

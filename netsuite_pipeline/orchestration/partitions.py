@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import dagster as dg
 
-from netsuite_pipeline.orchestration.tags import import_job_name
+from netsuite_pipeline.orchestration.names import asset_key, import_job_name, partitions_name
 from netsuite_pipeline.record_types.batch import BatchKeyError, BatchRange
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.waves.errors import PlanError
@@ -23,13 +23,8 @@ ALIVE = [
     dg.DagsterRunStatus.CANCELING,
 ]
 _OPEN_BACKFILLS = {"REQUESTED", "CANCELING", "FAILING"}
-# Run queue and open backfills hold far fewer.
+# Open backfills are far fewer.
 _LATEST = 500
-
-
-def partitions_name(record_type: str) -> str:
-    """The name under which the instance keeps the batches of a record type."""
-    return f"{record_type}_batches"
 
 
 def partitions_for(record_type: RecordType) -> dg.DynamicPartitionsDefinition:
@@ -69,8 +64,9 @@ class PartitionRegistry:
 
         Such runs are in no wave table. A key that one of them was given must not be taken away from under it.
         """
-        key, job = dg.AssetKey(record_type), import_job_name(record_type)
-        runs = self._instance.get_runs(filters=dg.RunsFilter(statuses=ALIVE), limit=_LATEST)
+        key, job = asset_key(record_type), import_job_name(record_type)
+        # All of them: those of other tenants may be many, and stand before ours.
+        runs = self._instance.get_runs(filters=dg.RunsFilter(statuses=ALIVE))
         if any(run.job_name == job or key in (run.asset_selection or ()) for run in runs):
             return True
         backfills = self._instance.get_backfills(limit=_LATEST)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 import dagster as dg
 
-from netsuite_pipeline.orchestration.tags import START_IMPORT, import_job_name
+from netsuite_pipeline.orchestration.names import asset_key, import_job_name, start_import_name
 from netsuite_pipeline.waves.store import WaveStore
 
 # Time for several heartbeats, should the database be busy.
@@ -48,9 +48,9 @@ def _forget_ended(instance: dg.DagsterInstance, store: WaveStore, silences: Mapp
 
 def _is_ours(run: dg.DagsterRun, record_types: Collection[str]) -> bool:
     """Whether the run does nothing but plan or import; another asset of the location does not beat."""
-    if run.job_name in {START_IMPORT, *map(import_job_name, record_types)}:
+    if run.job_name in {start_import_name(), *map(import_job_name, record_types)}:
         return True
-    ours = {dg.AssetKey(name) for name in record_types}
+    ours = {asset_key(name) for name in record_types}
     return bool(run.asset_selection) and ours.issuperset(run.asset_selection or ())
 
 

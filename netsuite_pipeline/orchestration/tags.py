@@ -1,4 +1,4 @@
-"""The run tags and names by which Dagster and the wave tables recognise each other.
+"""The run tags by which Dagster and the wave tables recognise each other; names are in `names`.
 
 Constants only. Dagster's own range tags are here too, because their names are no public constants.
 """
@@ -13,13 +13,3 @@ PRIORITY = "dagster/priority"
 JOB = "netsuite/job"
 WAVE = "netsuite/wave"
 DISPATCH = "netsuite/dispatch"
-
-START_IMPORT = "start_import"
-
-# Limits the runs that talk to NetSuite at once; dagster.yaml sets how many.
-NETSUITE_POOL = "netsuite_api"
-
-
-def import_job_name(record_type: str) -> str:
-    """The Dagster job that imports batches of one record type."""
-    return f"import_{record_type}"

@@ -12,6 +12,7 @@ from dataclasses import replace
 import dagster as dg
 
 from netsuite_pipeline.orchestration.colours import settle_colours
+from netsuite_pipeline.orchestration.names import import_job_name
 from netsuite_pipeline.orchestration.outages import SourceWatch
 from netsuite_pipeline.orchestration.supervision import SILENCE, end_dead_runs
 from netsuite_pipeline.orchestration.tags import (
@@ -21,7 +22,6 @@ from netsuite_pipeline.orchestration.tags import (
     RANGE_END,
     RANGE_START,
     WAVE,
-    import_job_name,
 )
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.waves.circuit import CLOSED, Circuit

@@ -8,7 +8,7 @@ import pytest
 
 from netsuite_pipeline.cli import watching
 from netsuite_pipeline.orchestration.location import build_definitions
-from netsuite_pipeline.orchestration.partitions import partitions_name
+from netsuite_pipeline.orchestration.names import partitions_name
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.orchestration.wave_dispatch import WaveDispatcher
 from netsuite_pipeline.record_types import CATALOG

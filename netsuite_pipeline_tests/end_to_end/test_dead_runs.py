@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from netsuite_pipeline.orchestration.tags import START_IMPORT
+from netsuite_pipeline.orchestration.names import start_import_name
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.warehouse.engine import connect
@@ -52,7 +52,7 @@ def test_a_killed_planning_run_is_tried_again_and_its_import_completes(
     stack.start_daemon()
     server = WebServer(stack)
     config = "ops: {plan_waves: {config: {record_types: [customer]}}}"
-    job_id = start_run(server, {"jobName": START_IMPORT, "runConfigYaml": config, "tags": []})
+    job_id = start_run(server, {"jobName": start_import_name(), "runConfigYaml": config, "tags": []})
     engine = connect(stack.environment["WAREHOUSE_URL"])
     store = WaveStore(engine)
     wait_for(store.open_jobs, seconds=360, what="the job to be noted", every=0.05)

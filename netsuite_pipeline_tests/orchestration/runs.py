@@ -12,8 +12,8 @@ from dagster._core.events import DagsterEvent, DagsterEventType
 from dagster._core.execution.api import execute_run
 
 from netsuite_pipeline.orchestration.jobs import START_IMPORT_OP
-from netsuite_pipeline.orchestration.partitions import partitions_name
-from netsuite_pipeline.orchestration.tags import RANGE_END, RANGE_START, import_job_name
+from netsuite_pipeline.orchestration.names import import_job_name, partitions_name
+from netsuite_pipeline.orchestration.tags import RANGE_END, RANGE_START
 from netsuite_pipeline.record_types.batch import BatchRange
 
 

@@ -13,7 +13,7 @@ from netsuite_pipeline.netsuite.client import NetSuiteClient
 from netsuite_pipeline.netsuite.governor import SlotStats
 from netsuite_pipeline.netsuite.stream import stream_batches
 from netsuite_pipeline.orchestration.concurrency import pool_limit, share_of
-from netsuite_pipeline.orchestration.tags import NETSUITE_POOL
+from netsuite_pipeline.orchestration.names import netsuite_pool
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.sandbox.faults import Fault, FaultKind
@@ -88,7 +88,7 @@ def configured(tmp_path: Path) -> dg.DagsterInstance:
 
 def test_the_limit_is_dagster_yamls_until_someone_sets_another_in_the_ui(configured: dg.DagsterInstance) -> None:
     assert pool_limit(configured) == 2
-    configured.event_log_storage.set_concurrency_slots(NETSUITE_POOL, 4)
+    configured.event_log_storage.set_concurrency_slots(netsuite_pool(), 4)
     assert pool_limit(configured) == 4
 
 
@@ -101,7 +101,7 @@ def test_a_run_takes_its_share_and_no_more(
 ) -> None:
     assert plan(definitions, instance, "customer").success
     keys = batches(instance, "customer")
-    instance.event_log_storage.set_concurrency_slots(NETSUITE_POOL, 2)
+    instance.event_log_storage.set_concurrency_slots(netsuite_pool(), 2)
     for concurrency, expected in (("2", 1), ("7", 3)):
         monkeypatch.setenv("NETSUITE_CONCURRENCY", concurrency)
         sandbox.stats.reset()
@@ -117,7 +117,7 @@ def test_the_runs_log_ends_with_what_netsuite_was_asked(
     definitions: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
     assert plan(definitions, instance, "subsidiary").success
-    instance.event_log_storage.set_concurrency_slots(NETSUITE_POOL, 2)
+    instance.event_log_storage.set_concurrency_slots(netsuite_pool(), 2)
     run = run_batches(definitions, instance, "subsidiary", batches(instance, "subsidiary"))
     assert run.success
     said = [entry.user_message for entry in instance.all_logs(run.run_id) if "NetSuite: " in entry.user_message]

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from netsuite_pipeline.orchestration.location import build_definitions
-from netsuite_pipeline.orchestration.tags import import_job_name
+from netsuite_pipeline.orchestration.names import import_job_name
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.custom import load_catalog

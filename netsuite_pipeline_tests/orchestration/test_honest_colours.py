@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 
 from netsuite_pipeline.orchestration import io_manager
 from netsuite_pipeline.orchestration.io_manager import WarehouseIOManager
-from netsuite_pipeline.orchestration.partitions import partitions_name
+from netsuite_pipeline.orchestration.names import partitions_name
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.sandbox.faults import Fault, FaultKind
 from netsuite_pipeline.sandbox.server import SandboxServer

@@ -5,8 +5,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from netsuite_pipeline.orchestration.location import build_definitions
+from netsuite_pipeline.orchestration.names import import_job_name
 from netsuite_pipeline.orchestration.resources import warehouse_metadata
-from netsuite_pipeline.orchestration.tags import import_job_name
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.model import RecordType, Source, flag, moment, reference
 from netsuite_pipeline.record_types.model import text as text_field

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from netsuite_pipeline.netsuite import retry
-from netsuite_pipeline.orchestration.partitions import partitions_name
+from netsuite_pipeline.orchestration.names import partitions_name
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.sandbox.faults import Fault, FaultKind
 from netsuite_pipeline.sandbox.server import SandboxServer

@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 
 from netsuite_pipeline.orchestration import heartbeat, supervision
 from netsuite_pipeline.orchestration.heartbeat import heartbeats
+from netsuite_pipeline.orchestration.names import import_job_name, start_import_name
 from netsuite_pipeline.orchestration.supervision import end_dead_runs
-from netsuite_pipeline.orchestration.tags import START_IMPORT, import_job_name
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.warehouse.errors import WarehouseError
 from netsuite_pipeline.waves.store import WaveStore
@@ -36,7 +36,7 @@ def _status_after_a_look(instance: dg.DagsterInstance, store: WaveStore, run_id:
     return run.status
 
 
-@pytest.mark.parametrize("job", [IMPORT, START_IMPORT])
+@pytest.mark.parametrize("job", [IMPORT, start_import_name()])
 def test_a_run_that_fell_silent_is_ended(
     definitions: dg.Definitions, instance: dg.DagsterInstance, store: WaveStore, job: str
 ) -> None:
@@ -46,7 +46,7 @@ def test_a_run_that_fell_silent_is_ended(
     assert run_id not in store.silences()
 
 
-@pytest.mark.parametrize("job", [IMPORT, START_IMPORT])
+@pytest.mark.parametrize("job", [IMPORT, start_import_name()])
 def test_a_run_that_beats_is_left_alone_however_long_it_takes(
     definitions: dg.Definitions, instance: dg.DagsterInstance, store: WaveStore, job: str
 ) -> None:

@@ -8,7 +8,7 @@ from dagster._core.definitions.utils import DISALLOWED_NAMES
 
 from netsuite_pipeline.orchestration.jobs import START_IMPORT_OP
 from netsuite_pipeline.orchestration.location import build_definitions
-from netsuite_pipeline.orchestration.tags import START_IMPORT, import_job_name
+from netsuite_pipeline.orchestration.names import import_job_name, start_import_name
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.custom_names import (
     TAKEN,
@@ -21,7 +21,7 @@ from netsuite_pipeline.record_types.custom_names import (
 from netsuite_pipeline.record_types.model import RecordType, Source, text
 from netsuite_pipeline.settings import Settings
 
-TAKEN_BY_JOBS = [START_IMPORT_OP, START_IMPORT, import_job_name("customer")]
+TAKEN_BY_JOBS = [START_IMPORT_OP, start_import_name(), import_job_name("customer")]
 
 
 @pytest.mark.parametrize("name", sorted({*DISALLOWED_NAMES, *keyword.kwlist, *TAKEN_BY_JOBS}))
