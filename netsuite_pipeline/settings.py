@@ -17,10 +17,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from netsuite_pipeline import tenant_name
 from netsuite_pipeline.business_hours import BusinessHours
 
 _TBA = ("netsuite_consumer_key", "netsuite_consumer_secret", "netsuite_token_id", "netsuite_token_secret")
 _M2M = ("netsuite_client_id", "netsuite_certificate_id", "netsuite_private_key_file")
+# What logs in, whatever the scheme.
+CREDENTIALS = tuple(name.upper() for name in (*_TBA, *_M2M))
 
 _WAREHOUSE_FORM = (
     "expected a URL such as mysql+pymysql://user:password@host/database, in which @ : / # ? and % of the password are "
@@ -100,6 +103,13 @@ class Settings(BaseSettings):
         None,
         description="YAML file of custom columns and record types (absolute path); see docs/record_types.example.yaml.",
     )
+    tenants_file: Path | None = Field(
+        None, description="YAML file of several companies (absolute path); see docs/tenants.example.yaml."
+    )
+    netsuite_tenant: str | None = Field(None, description="The company of that file that this process works for.")
+    integration_id: int | None = Field(
+        None, ge=0, le=2**63 - 1, description="A number of yours for the company, kept with each planned batch."
+    )
     batch_size: int = Field(1000, ge=1, le=100_000, description="Records per batch when a range is planned.")
     run_batches: int = Field(25, ge=1, le=1000, description="Batches per Dagster run; a run costs seconds to start.")
     delete_guard_percent: int = Field(
@@ -158,7 +168,14 @@ class Settings(BaseSettings):
     def _tables_are_a_list(cls, value: object) -> object:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
-    @field_validator("record_types_file")
+    @field_validator("netsuite_tenant")
+    @classmethod
+    def _tenant_is_a_name(cls, value: str | None) -> str | None:
+        if value is not None and (fault := tenant_name.name_fault(value)):
+            raise ValueError(fault)
+        return value
+
+    @field_validator("record_types_file", "tenants_file")
     @classmethod
     def _file_is_absolute(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_absolute():
@@ -262,10 +279,10 @@ class Settings(BaseSettings):
         return SecretStr(f"{url.drivername}:///{file}")
 
     @classmethod
-    def load(cls) -> Self:
-        """The settings of this process; SettingsError naming the first variable that is wrong."""
+    def load(cls, **instead: object) -> Self:
+        """The settings of this process, `instead` of some fields; SettingsError naming the first wrong variable."""
         try:
-            return cls()
+            return cls(**instead)  # type: ignore[arg-type]
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
             variable = str(first["loc"][0]).upper()
@@ -279,6 +296,12 @@ class Settings(BaseSettings):
             return self.netsuite_base_url
         host = self.require_account().lower().replace("_", "-")
         return f"https://{host}.suitetalk.api.netsuite.com"
+
+    @property
+    def warehouse_database(self) -> str:
+        """The database of WAREHOUSE_URL, of an SQLite file its name."""
+        url = make_url(self.warehouse_url.get_secret_value())
+        return Path(url.database or "").name
 
     @cached_property
     def business_hours(self) -> BusinessHours | None:

@@ -18,7 +18,7 @@ from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.waves.change_planning import Unavailable
 from netsuite_pipeline.waves.limits import Limits
-from netsuite_pipeline.waves.model import ImportMode, utc_now
+from netsuite_pipeline.waves.model import ImportMode, Owner, utc_now
 from netsuite_pipeline.waves.planning import JobPlan, plan_job
 from netsuite_pipeline.waves.settling import BatchRegistry, Measured
 from netsuite_pipeline.waves.store import WaveStore
@@ -95,6 +95,7 @@ def start_import(
                 limits=Limits.of(settings),
                 batch_size=settings.batch_size,
                 finder=AccountChanges(client=client, engine=engine, catalog=catalog, settings=settings),
+                owner=Owner(integration_id=settings.integration_id, database=settings.warehouse_database),
             )
     advice = slot_advice(settings) if plan.saved else None
     if advice:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.waves.errors import UnknownJob
 from netsuite_pipeline.waves.model import (
+    NO_OWNER,
     OPEN_JOBS,
     UNFINISHED,
     Batch,
@@ -22,6 +23,7 @@ from netsuite_pipeline.waves.model import (
     ImportMode,
     Job,
     JobStatus,
+    Owner,
     RecordTypePlan,
     TypeStatus,
     Wave,
@@ -114,6 +116,7 @@ class JobStore:
         max_retries: int,
         now: dt.datetime,
         as_of: dt.datetime | None = None,
+        owner: Owner = NO_OWNER,
     ) -> bool:
         """Stores the whole plan and sets the job running. False, and nothing changes, if it was planned
         before.
@@ -131,8 +134,11 @@ class JobStore:
                 return False
             _insert(connection, import_job_types, [_type_values(job_id, plan) for plan in types])
             _insert(connection, wave_coordination, [_wave_values(job_id, wave, now) for wave in waves])
-            batches = (_batch_values(job_id, wave, batch, max_retries, now) for wave in waves for batch in wave.batches)
-            _insert(connection, wave_batches, list(batches))
+            whose = {"integration_id": owner.integration_id, "tenant_database": owner.database}
+            batches = [
+                _batch_values(job_id, wave, batch, max_retries, now) | whose for wave in waves for batch in wave.batches
+            ]
+            _insert(connection, wave_batches, batches)
             return True
 
         saved = self._transactions.run(work)

@@ -156,6 +156,18 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Owner:
+    """Whose batches are planned: a number that people gave their company, and the database's name."""
+
+    integration_id: int | None = None
+    database: str | None = None
+
+
+# Where nobody asks.
+NO_OWNER = Owner()
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecordTypePlan:
     """What planning found for one record type: NetSuite's count, or the `reason` why the type is unavailable.
 

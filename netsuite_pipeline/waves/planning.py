@@ -14,9 +14,11 @@ from netsuite_pipeline.waves.change_planning import ChangeFinder, Unavailable
 from netsuite_pipeline.waves.errors import JobEnded
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import (
+    NO_OWNER,
     OPEN_JOBS,
     Batch,
     JobStatus,
+    Owner,
     RecordTypePlan,
     Wave,
     batch_id,
@@ -57,6 +59,7 @@ def plan_job(
     clock: Callable[[], dt.datetime] = utc_now,
     lock_timeout: float = _LOCK_SECONDS,
     finder: ChangeFinder | None = None,
+    owner: Owner = NO_OWNER,
 ) -> JobPlan:
     """Plans the record types that the job was created for, with those they depend on if it says so.
 
@@ -94,6 +97,7 @@ def plan_job(
                 max_retries=limits.retry_attempts,
                 now=clock(),
                 as_of=as_of,
+                owner=owner,
             )
     except Exception as error:
         # A plan that was stored before something else went wrong is carried out.
