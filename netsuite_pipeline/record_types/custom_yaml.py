@@ -20,7 +20,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 # The example is five levels deep, and a wide file has some ten thousand values.
 _DEEPEST = 20
 _MOST_VALUES = 100_000
-_TOO_DEEP = f"this is more than {_DEEPEST} levels deep; write it as docs/record_types.example.yaml shows."
+_TOO_DEEP = f"this is more than {_DEEPEST} levels deep; write it as the example in docs shows."
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
@@ -50,18 +50,21 @@ def located(file: Path, line: int, sentence: str) -> CustomTypesError:
     return CustomTypesError(f"{file}, line {line}: {sentence}")
 
 
-def read_document(file: Path) -> Document:
-    """The parsed file; CustomTypesError if it cannot be read or is no YAML."""
+def read_document(file: Path, *, variable: str = "RECORD_TYPES_FILE", texts: bool = False) -> Document:
+    """The parsed file, which `variable` names; CustomTypesError if it cannot be read or is no YAML.
+
+    With `texts`, every value is the text that stands there.
+    """
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
-        raise CustomTypesError(f"RECORD_TYPES_FILE cannot be read: {file}: {error.strerror}.") from None
+        raise CustomTypesError(f"{variable} cannot be read: {file}: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise CustomTypesError(f"RECORD_TYPES_FILE cannot be read: {file} is no UTF-8 text.") from None
-    return parsed(text, file)
+        raise CustomTypesError(f"{variable} cannot be read: {file} is no UTF-8 text.") from None
+    return parsed(text, file, texts=texts)
 
 
-def parsed(text: str, file: Path) -> Document:
+def parsed(text: str, file: Path, *, texts: bool = False) -> Document:
     """The parsed `text`, which stands in `file`; CustomTypesError if it is no YAML."""
     try:
         node = yaml.compose(text, Loader=_Loader)
@@ -74,7 +77,7 @@ def parsed(text: str, file: Path) -> Document:
     except yaml.YAMLError:
         raise located(file, 1, "this is no YAML; remove what is no printable text.") from None
     lines: dict[Place, int] = {(): 1}
-    data = None if node is None else _Reader(file, lines).value(node, ())
+    data = None if node is None else _Reader(file, lines, texts=texts).value(node, ())
     return Document(file, data, lines)
 
 
@@ -105,8 +108,9 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
 class _Reader:
     """Turns YAML nodes into values and notes their lines."""
 
-    def __init__(self, file: Path, lines: dict[Place, int]) -> None:
+    def __init__(self, file: Path, lines: dict[Place, int], *, texts: bool) -> None:
         self._file = file
+        self._texts = texts
         self._lines = lines
         self._open: list[yaml.Node] = []
         self._values = 0
@@ -115,7 +119,7 @@ class _Reader:
         self._check(node)
         self._lines.setdefault(place, node.start_mark.line + 1)
         if isinstance(node, yaml.ScalarNode):
-            return _scalar(node)
+            return node.value if self._texts else _scalar(node)
         self._open.append(node)
         try:
             if isinstance(node, yaml.SequenceNode):

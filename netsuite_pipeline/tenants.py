@@ -1,0 +1,19 @@
+"""A code location per tenant, for workspace.yaml: the attribute `acme` of this module is what `definitions` is to one.
+
+Asking for it makes the process that tenant's, whether it is a code server or a run. What a tenant is, is in `tenancy`.
+"""
+
+import dagster as dg
+
+from netsuite_pipeline.tenancy.activation import activate
+
+
+def __getattr__(name: str) -> dg.Definitions:
+    if name.startswith("_"):
+        # Python asks modules for such names.
+        raise AttributeError(name)
+    activate(name)
+    # Not before: it reads the settings when it is imported.
+    from netsuite_pipeline.definitions import defs
+
+    return defs
