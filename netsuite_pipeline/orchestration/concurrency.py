@@ -19,6 +19,17 @@ def pool_limit(instance: dg.DagsterInstance) -> int | None:
     return instance.get_concurrency_config().pool_config.default_pool_limit
 
 
+def ensure_pool(instance: dg.DagsterInstance) -> None:
+    """Makes the pool known to the instance, before runs are.
+
+    When Dagster's queue meets the first runs of a pool, it notes the pool and does not limit them yet.
+    """
+    name, storage = netsuite_pool(), instance.event_log_storage
+    is_limited = instance.get_concurrency_config().pool_config.default_pool_limit is not None
+    if is_limited and all(pool.name != name for pool in storage.get_pool_limits()):
+        storage.initialize_concurrency_limit_to_default(name)
+
+
 def share_of(settings: Settings, *, runs: int | None) -> Budget:
     """What each of `runs` runs may have in flight, when one request is left for planning.
 

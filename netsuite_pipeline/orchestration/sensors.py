@@ -12,6 +12,7 @@ import dagster as dg
 
 from netsuite_pipeline.netsuite.errors import QueryCancelled, QueryRejected
 from netsuite_pipeline.netsuite.reading import MeteredQueries
+from netsuite_pipeline.orchestration.concurrency import ensure_pool
 from netsuite_pipeline.orchestration.faults import EXPECTED
 from netsuite_pipeline.orchestration.import_start import NetSuiteSource
 from netsuite_pipeline.orchestration.jobs import ImportJob
@@ -59,6 +60,7 @@ def build_dispatcher_sensor(catalog: Catalog, import_jobs: Sequence[ImportJob]) 
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         try:
             settings = pipeline.settings()
+            ensure_pool(context.instance)
             with pipeline.engine() as engine:
                 ensure_tables(engine, warehouse_metadata(catalog))
                 store = WaveStore(engine)

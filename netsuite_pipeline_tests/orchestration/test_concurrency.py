@@ -14,6 +14,7 @@ from netsuite_pipeline.netsuite.governor import SlotStats
 from netsuite_pipeline.netsuite.stream import stream_batches
 from netsuite_pipeline.orchestration.concurrency import pool_limit, share_of
 from netsuite_pipeline.orchestration.names import netsuite_pool
+from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.sandbox.faults import Fault, FaultKind
@@ -90,6 +91,16 @@ def test_the_limit_is_dagster_yamls_until_someone_sets_another_in_the_ui(configu
     assert pool_limit(configured) == 2
     configured.event_log_storage.set_concurrency_slots(netsuite_pool(), 4)
     assert pool_limit(configured) == 4
+
+
+def test_the_pool_is_known_before_the_first_run_of_it(
+    definitions: dg.Definitions, configured: dg.DagsterInstance
+) -> None:
+    for _ in range(2):
+        with dg.build_sensor_context(instance=configured, resources={"pipeline": PipelineResource()}) as context:
+            definitions.resolve_sensor_def("wave_dispatcher").evaluate_tick(context)
+    (pool,) = configured.event_log_storage.get_pool_limits()
+    assert (pool.name, pool.limit, pool.from_default) == ("netsuite_api", 2, True)
 
 
 def test_an_instance_without_a_limit_has_none(instance: dg.DagsterInstance) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures of the tenants' tests: a file of two companies, and an environment that holds their secrets and nothing else."""
+"""Fixtures of the tenants' tests: a file of two companies, and an environment that holds their secrets alone."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -117,20 +117,20 @@ def test_files_of_sqlite_are_told_apart_by_their_path(monkeypatch: pytest.Monkey
 def test_a_database_url_that_is_none_is_for_the_settings_to_report(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACME_WAREHOUSE_URL", "hunter2-of-acme")
     activate("acme")
-    with pytest.raises(SettingsError, match="^WAREHOUSE_URL is not usable: expected a URL") as caught:
+    with pytest.raises(SettingsError, match=r"^WAREHOUSE_URL is not usable: expected a URL") as caught:
         Settings.load()
     assert "hunter2" not in str(caught.value)
 
 
 def test_without_the_file_no_company_can_be_worked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TENANTS_FILE")
-    with pytest.raises(TenantsError, match="^TENANTS_FILE is not set: "):
+    with pytest.raises(TenantsError, match=r"^TENANTS_FILE is not set: "):
         activate("acme")
 
 
 def test_a_relative_path_of_the_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TENANTS_FILE", "tenants.yaml")
-    with pytest.raises(TenantsError, match="^TENANTS_FILE is not usable: tenants.yaml is no absolute path"):
+    with pytest.raises(TenantsError, match=r"^TENANTS_FILE is not usable: tenants.yaml is no absolute path"):
         activate("acme")
 
 
