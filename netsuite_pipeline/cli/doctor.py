@@ -28,6 +28,7 @@ from netsuite_pipeline.doctor.privileges import privilege_checks
 from netsuite_pipeline.doctor.record_types import record_type_checks
 from netsuite_pipeline.doctor.settings import Configuration, settings_checks
 from netsuite_pipeline.doctor.tables import table_checks
+from netsuite_pipeline.doctor.tenants import tenant_checks
 from netsuite_pipeline.orchestration.resources import warehouse_metadata
 
 # As for all commands (`cli.main`): settings or arguments that cannot be worked with are 2.
@@ -75,6 +76,7 @@ def _checks(stack: ExitStack, *, login: bool) -> tuple[Check, ...]:
     warehouse = Warehouse(configuration, lambda: stack.enter_context(existing_warehouse(configuration.settings)))
     account = stack.enter_context(Account(configuration, refusals=warehouse.refusals, insist=login))
     return (
+        *tenant_checks(),
         *settings_checks(configuration),
         *database_checks(warehouse),
         *privilege_checks(warehouse),

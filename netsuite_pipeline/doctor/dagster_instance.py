@@ -14,11 +14,14 @@ import dagster as dg
 from netsuite_pipeline.doctor.dagster_home import HOME, STORAGE, DagsterHome
 from netsuite_pipeline.doctor.finding import Answer, Check, Group, error, listed, ok, warning
 from netsuite_pipeline.doctor.settings import LOAD, RECORD_TYPES, Configuration
+from netsuite_pipeline.doctor.tenants import turns_answer
 from netsuite_pipeline.orchestration.concurrency import pool_limit, share_of
 from netsuite_pipeline.orchestration.location import build_definitions
-from netsuite_pipeline.orchestration.names import netsuite_pool
+from netsuite_pipeline.orchestration.names import netsuite_pool, pool_of
 from netsuite_pipeline.orchestration.schedules import NIGHTLY, WEEKLY
 from netsuite_pipeline.settings import Settings, SettingsError
+from netsuite_pipeline.tenancy.activation import chosen_tenants
+from netsuite_pipeline.tenant_name import tenant_of_process
 
 INSTANCE = "dagster.instance"
 
@@ -70,6 +73,7 @@ def instance_checks(deployment: Deployment) -> tuple[Check, ...]:
         return Check(id=f"dagster.{name}", group=Group.DAGSTER, attempted=attempted, look=look, needs=needed)
 
     configuration = deployment.configuration
+    turns = check("turns", "runs of all companies", lambda: _turns(deployment.instance))
     return (
         Check(
             id=INSTANCE,
@@ -106,6 +110,7 @@ def instance_checks(deployment: Deployment) -> tuple[Check, ...]:
             ),
             LOAD,
         ),
+        *([turns] if tenant_of_process() else []),
     )
 
 
@@ -178,6 +183,13 @@ def sensors_answer(instance: dg.DagsterInstance, now: dt.datetime) -> Answer:
     return ok(f"{' and '.join(_SENSORS)} are on; {', '.join(schedules)}")
 
 
+def _turns(instance: dg.DagsterInstance) -> Answer:
+    queue = instance.get_concurrency_config().run_queue_config
+    most = queue.max_concurrent_runs if queue is not None else -1
+    runs = {name: pool_limit(instance, pool=pool_of(name)) for name in chosen_tenants().names}
+    return turns_answer(runs, at_once=most if most >= 0 else None)
+
+
 def _pool_of_runs(instance: dg.DagsterInstance) -> int | None:
     granularity = instance.get_concurrency_config().pool_config.pool_granularity
     # A pool of operations lets any number of runs start, and wait inside.
@@ -216,9 +228,19 @@ def _queue(instance: dg.DagsterInstance) -> Answer:
 
 
 def _latest(instance: dg.DagsterInstance, states: Iterable[Any], name: str) -> Any | None:
-    """The state of the sensor or schedule; of several locations that have it, the one that was evaluated last."""
-    mine = [state for state in states if state.instigator_name == name]
+    """The state of the sensor or schedule; of several locations that have it, the one that was evaluated last.
+
+    A tenant's is that of its own location, which is called as the tenant.
+    """
+    tenant = tenant_of_process()
+    mine = [
+        state for state in states if state.instigator_name == name and (tenant is None or _location(state) == tenant)
+    ]
     return max(mine, key=lambda state: _ticked_at(_tick(instance, state)), default=None)
+
+
+def _location(state: Any) -> str:
+    return str(state.origin.repository_origin.code_location_origin.location_name)
 
 
 def _tick(instance: dg.DagsterInstance, state: Any) -> Any | None:

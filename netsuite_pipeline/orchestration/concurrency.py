@@ -10,12 +10,15 @@ from netsuite_pipeline.orchestration.names import netsuite_pool
 from netsuite_pipeline.settings import Settings, SettingsError
 
 
-def pool_limit(instance: dg.DagsterInstance) -> int | None:
-    """How many runs may talk to NetSuite at once; None if the instance does not limit them."""
-    name = netsuite_pool()
-    for pool in instance.event_log_storage.get_pool_limits():
-        if pool.name == name and not pool.from_default:
-            return pool.limit
+def pool_limit(instance: dg.DagsterInstance, *, pool: str | None = None) -> int | None:
+    """How many runs may talk to NetSuite at once; None if the instance does not limit them.
+
+    By the pool of this process's account, unless another `pool` is named.
+    """
+    name = pool or netsuite_pool()
+    for known in instance.event_log_storage.get_pool_limits():
+        if known.name == name and not known.from_default:
+            return known.limit
     return instance.get_concurrency_config().pool_config.default_pool_limit
 
 

@@ -32,10 +32,18 @@ def start_import_name() -> str:
 
 def netsuite_pool() -> str:
     """The pool that limits the runs that talk to an account at once; dagster.yaml sets how many."""
-    return _of_tenant("netsuite_api")
+    return pool_of(tenant_of_process())
+
+
+def pool_of(tenant: str | None) -> str:
+    """That pool of any tenant's."""
+    return _prefixed(tenant, "netsuite_api")
 
 
 def _of_tenant(name: str) -> str:
+    return _prefixed(tenant_of_process(), name)
+
+
+def _prefixed(tenant: str | None, name: str) -> str:
     # Two underscores are in no tenant's name, so that it is clear where it ends.
-    tenant = tenant_of_process()
     return f"{tenant}__{name}" if tenant else name
