@@ -12,7 +12,7 @@ from dagster._core.events import DagsterEvent, DagsterEventType
 from dagster._core.execution.api import execute_run
 
 from netsuite_pipeline.orchestration.jobs import START_IMPORT_OP
-from netsuite_pipeline.orchestration.names import import_job_name, partitions_name
+from netsuite_pipeline.orchestration.names import asset_key, import_job_name, partitions_name, start_import_name
 from netsuite_pipeline.orchestration.tags import RANGE_END, RANGE_START
 from netsuite_pipeline.record_types.batch import BatchRange
 
@@ -22,7 +22,7 @@ def plan(
 ) -> dg.ExecuteInProcessResult:
     """Runs `start_import` for these record types; without its dependencies unless `dependencies=True`."""
     chosen = {"record_types": list(record_types), "dependencies": False, **config}
-    return definitions.resolve_job_def("start_import").execute_in_process(
+    return definitions.resolve_job_def(start_import_name()).execute_in_process(
         instance=instance, run_config={"ops": {START_IMPORT_OP: {"config": chosen}}}, raise_on_error=False
     )
 
@@ -51,7 +51,7 @@ def run_request(
 def materializations(instance: dg.DagsterInstance, record_type: str) -> dict[str, list[dict[str, Any]]]:
     """Partition key -> the metadata of each of its materializations, newest first."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for record in instance.fetch_materializations(dg.AssetKey(record_type), limit=1000).records:
+    for record in instance.fetch_materializations(asset_key(record_type), limit=1000).records:
         event = record.asset_materialization
         assert event is not None
         assert event.partition is not None
