@@ -24,15 +24,23 @@ TARGETS = [line.removeprefix("make ") for line in SHELL_LINES if line.startswith
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_of_the_readme_exists_with_its_options(line: str) -> None:
     command: click.Command = typer.main.get_command(app)
-    arguments = shlex.split(line)[1:]
+    # What comes after > is the shell's.
+    arguments = shlex.split(line.partition(" > ")[0])[1:]
     context = click.Context(command)
     while isinstance(command, click.Group):
+        arguments = _without_options(command, context, arguments)
         name = arguments.pop(0)
         found = command.get_command(context, name)
         assert found is not None, f"{line}: there is no command {name}"
         command = found
         context = click.Context(command, parent=context, info_name=name)
     command.parse_args(context, arguments)
+
+
+def _without_options(group: click.Group, context: click.Context, arguments: list[str]) -> list[str]:
+    """What follows the group's own options, which have to be known to it."""
+    _, rest, _ = group.make_parser(context).parse_args(list(arguments))
+    return rest
 
 
 def test_there_are_commands_to_check() -> None:
