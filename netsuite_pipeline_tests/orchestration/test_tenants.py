@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -12,13 +13,15 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 
 from netsuite_pipeline.orchestration import supervision
 from netsuite_pipeline.orchestration.concurrency import ensure_pool
+from netsuite_pipeline.orchestration.io_manager import WarehouseIOManager
 from netsuite_pipeline.orchestration.location import build_definitions
 from netsuite_pipeline.orchestration.partitions import PartitionRegistry
+from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.orchestration.supervision import end_dead_runs
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.waves.store import WaveStore
-from netsuite_pipeline_tests.orchestration.runs import create_run
+from netsuite_pipeline_tests.orchestration.runs import create_run, error_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMPANIES = ("", "acme", "globex")
@@ -109,6 +112,33 @@ def test_a_company_with_a_hundred_runs_in_the_queue_does_not_keep_another_waitin
                 ensure_pool(instance)
             _queue(instance, locations[company], f"{company}__import_customer", runs=runs)
         assert _to_launch(instance) == ["acme__import_customer"] * 2 + ["globex__import_customer"] * 2
+
+
+def test_an_asset_of_ones_own_reads_the_records_of_its_own_company_alone(
+    instance: dg.DagsterInstance, store: WaveStore
+) -> None:
+    for company, succeeds in (("acme", True), ("globex", False)):
+        with _process_of(company):
+            result = _read_records(instance, of="acme")
+        assert result.success is succeeds
+    assert "Asset acme/price_level is no record type of the tenant globex" in error_of(result)
+
+
+def _read_records(instance: dg.DagsterInstance, *, of: str) -> dg.ExecuteInProcessResult:
+    """A run of somebody's own asset that asks for all rows of a record type."""
+    key = dg.AssetKey([of, "price_level"])
+
+    @dg.asset(ins={"levels": dg.AssetIn(key, input_manager_key="warehouse")})
+    def levels_counted(levels: Any) -> int:
+        return len(levels)
+
+    return dg.materialize(
+        [levels_counted, dg.AssetSpec(key)],
+        instance=instance,
+        selection=[levels_counted],
+        resources={"warehouse": WarehouseIOManager(catalog=CATALOG, pipeline=PipelineResource())},
+        raise_on_error=False,
+    )
 
 
 def _queue(instance: dg.DagsterInstance, definitions: dg.Definitions, job: str, *, runs: int) -> None:

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from netsuite_pipeline import tenants as tenants_module
 from netsuite_pipeline.settings import Settings, SettingsError
 from netsuite_pipeline.tenancy.activation import activate, activate_chosen, chosen_tenants, database_of, settings_of
 from netsuite_pipeline.tenancy.file import TenantsError
@@ -80,6 +81,12 @@ def test_the_variable_chooses_the_company(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_company_that_is_not_in_the_file_is_named_with_those_that_are() -> None:
     with pytest.raises(TenantsError, match=r"There is no tenant 'acne' in .*tenants.yaml; it has acme, globex\."):
         activate("acne")
+
+
+def test_dagster_is_told_why_an_attribute_is_no_company() -> None:
+    with pytest.raises(TenantsError, match="There is no tenant 'acne'"):
+        hasattr(tenants_module, "acne")
+    assert not hasattr(tenants_module, "__path__")
 
 
 def test_a_secret_that_nobody_set_is_named_with_its_line_and_leaves_the_process_as_it_was(
