@@ -3,16 +3,18 @@
 Asking for it makes the process that tenant's, whether it is a code server or a run. What a tenant is, is in `tenancy`.
 """
 
-import dagster as dg
+from dagster import Definitions
 
-from netsuite_pipeline.tenancy.activation import activate
+from netsuite_pipeline.tenancy import activation as _activation
+
+# No other name here may be one that a tenant can have.
 
 
-def __getattr__(name: str) -> dg.Definitions:
+def __getattr__(name: str) -> Definitions:
     if name.startswith("_"):
         # Python asks modules for such names.
         raise AttributeError(name)
-    activate(name)
+    _activation.activate(name)
     # Not before: it reads the settings when it is imported.
     from netsuite_pipeline.definitions import defs
 

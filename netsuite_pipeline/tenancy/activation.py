@@ -67,7 +67,6 @@ def activate(name: str, environment: MutableMapping[str, str] = os.environ) -> N
     tenants = chosen_tenants()
     tenant = tenants.get(name)
     variables = variables_of(tenants, tenant, environment)
-    _check_database(tenants, tenant, environment)
     for other in tenants:
         for holder in set(other.secrets.values()) - set(tenant.secrets.values()):
             # Dagster's own are needed in every process.
@@ -79,7 +78,10 @@ def activate(name: str, environment: MutableMapping[str, str] = os.environ) -> N
 
 
 def variables_of(tenants: Tenants, tenant: Tenant, environment: Mapping[str, str]) -> dict[str, str]:
-    """The tenant's variables with their values; TenantsError for a secret that the environment does not hold."""
+    """The tenant's variables with their values.
+
+    TenantsError for a secret that the environment does not hold, and for a database that is another tenant's too.
+    """
     found = dict(tenant.settings)
     for variable, holder in tenant.secrets.items():
         value = environment.get(holder)
@@ -91,6 +93,7 @@ def variables_of(tenants: Tenants, tenant: Tenant, environment: Mapping[str, str
                 " server and this command start.",
             )
         found[variable] = value
+    _check_database(tenants, tenant, environment)
     if tenant.integration_id is not None:
         found["INTEGRATION_ID"] = str(tenant.integration_id)
     return found

@@ -81,6 +81,16 @@ def test_a_company_that_cannot_start_is_shown_with_why_and_the_others_as_they_ar
 
 
 @pytest.mark.usefixtures("tenants_file")
+def test_companies_that_share_a_database_are_both_told(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_WAREHOUSE_URL", f"mysql+pymysql://acme:{SECRET}@db.example.com/globex")
+    answer = command("tenants", "list")
+    assert answer.exit_code == 1
+    assert "'acme' has the database of 'globex'" in answer.output
+    assert "'globex' has the database of 'acme'" in answer.output
+    assert SECRET not in answer.output
+
+
+@pytest.mark.usefixtures("tenants_file")
 def test_workspace_makes_each_company_a_code_location_of_its_own(command: Command, tmp_path: Path) -> None:
     file = tmp_path / "workspace.yaml"
     file.write_text(command("tenants", "workspace").output)

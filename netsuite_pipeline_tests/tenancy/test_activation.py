@@ -8,6 +8,7 @@ from netsuite_pipeline import tenants as tenants_module
 from netsuite_pipeline.settings import Settings, SettingsError
 from netsuite_pipeline.tenancy.activation import activate, activate_chosen, chosen_tenants, database_of, settings_of
 from netsuite_pipeline.tenancy.file import TenantsError
+from netsuite_pipeline.tenant_name import name_fault
 from netsuite_pipeline_tests.tenancy.conftest import SECRETS, TWO, Write
 
 
@@ -81,6 +82,10 @@ def test_the_variable_chooses_the_company(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_company_that_is_not_in_the_file_is_named_with_those_that_are() -> None:
     with pytest.raises(TenantsError, match=r"There is no tenant 'acne' in .*tenants.yaml; it has acme, globex\."):
         activate("acne")
+
+
+def test_no_company_has_the_name_of_something_in_the_module_that_dagster_asks() -> None:
+    assert [name for name in vars(tenants_module) if name_fault(name) is None] == []
 
 
 def test_dagster_is_told_why_an_attribute_is_no_company() -> None:
