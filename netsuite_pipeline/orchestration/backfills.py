@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from netsuite_pipeline.orchestration.names import record_type_of
+
 # How far back is looked; the UI has the rest.
 _LATEST = 20
 _OPEN = {"REQUESTED", "CANCELING", "FAILING"}
@@ -35,7 +37,7 @@ def open_backfills(instance: dg.DagsterInstance, record_types: Collection[str]) 
     """The backfills of these record types that are not over, newest first."""
     found = []
     for backfill in instance.get_backfills(limit=_LATEST):
-        selected = [key.path[-1] for key in backfill.asset_selection or ()]
+        selected = [name for key in backfill.asset_selection or () if (name := record_type_of(key))]
         data = backfill.asset_backfill_data
         if data is None or backfill.status.value not in _OPEN or not set(selected) & set(record_types):
             continue

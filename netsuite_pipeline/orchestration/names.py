@@ -15,6 +15,11 @@ def asset_key(record_type: str) -> dg.AssetKey:
     return dg.AssetKey([tenant, record_type] if tenant else [record_type])
 
 
+def record_type_of(key: dg.AssetKey) -> str | None:
+    """The record type whose asset it is; None for another company's and for people's own."""
+    return key.path[-1] if key == asset_key(key.path[-1]) else None
+
+
 def partitions_name(record_type: str) -> str:
     """The name under which the instance keeps the batches of a record type."""
     return _of_tenant(f"{record_type}_batches")

@@ -9,7 +9,7 @@ from dagster._core.definitions.events import AssetKeyPartitionKey
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
 from netsuite_pipeline.definitions import defs
-from netsuite_pipeline.orchestration.partitions import partitions_name
+from netsuite_pipeline.orchestration.names import partitions_name
 from netsuite_pipeline_tests.cli.conftest import Command
 
 KEYS = ["1..10", "11..20", "21..30", "31..40"]

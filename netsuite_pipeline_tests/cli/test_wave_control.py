@@ -11,7 +11,7 @@ import typer
 from sqlalchemy import update
 
 from netsuite_pipeline.cli.cautions import circuit_of
-from netsuite_pipeline.orchestration.partitions import partitions_name
+from netsuite_pipeline.orchestration.names import partitions_name
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.orchestration.tags import JOB, WAVE
 from netsuite_pipeline.record_types.failure import FailureCategory

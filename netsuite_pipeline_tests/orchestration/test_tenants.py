@@ -15,6 +15,7 @@ from netsuite_pipeline.orchestration import supervision
 from netsuite_pipeline.orchestration.concurrency import ensure_pool
 from netsuite_pipeline.orchestration.io_manager import WarehouseIOManager
 from netsuite_pipeline.orchestration.location import build_definitions
+from netsuite_pipeline.orchestration.names import record_type_of
 from netsuite_pipeline.orchestration.partitions import PartitionRegistry
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.orchestration.supervision import end_dead_runs
@@ -74,6 +75,13 @@ def test_lineage_stays_within_a_company(locations: dict[str, dg.Definitions]) ->
         assert key.path[0] == "acme"
         assert {parent.path[0] for parent in graph.get(key).parent_keys} <= {"acme"}
     assert dg.AssetKey(["acme", "price_level"]) in graph.get(dg.AssetKey(["acme", "customer"])).parent_keys
+
+
+@pytest.mark.parametrize(("company", "ours"), [("acme", ["acme", "customer"]), ("", ["customer"])])
+def test_an_asset_of_another_company_is_no_record_type_of_ours(company: str, ours: list[str]) -> None:
+    with _process_of(company):
+        assert record_type_of(dg.AssetKey(ours)) == "customer"
+        assert record_type_of(dg.AssetKey(["globex", "customer"])) is None
 
 
 def test_a_dead_run_is_ended_by_its_own_company_alone(

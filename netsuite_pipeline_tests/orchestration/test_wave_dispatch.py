@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import update
 
 from netsuite_pipeline.orchestration import wave_dispatch
-from netsuite_pipeline.orchestration.partitions import PartitionRegistry, partitions_name
+from netsuite_pipeline.orchestration.names import partitions_name
+from netsuite_pipeline.orchestration.partitions import PartitionRegistry
 from netsuite_pipeline.orchestration.tags import DISPATCH, JOB, RANGE_END, RANGE_START, WAVE
 from netsuite_pipeline.orchestration.wave_dispatch import WaveDispatcher
 from netsuite_pipeline.record_types import CATALOG
