@@ -214,7 +214,15 @@ def test_every_command_prints_one_json_document(command: Command, store: WaveSto
 def test_the_status_document_holds_waves_types_and_failures(command: Command, store: WaveStore, job: str) -> None:
     fail_some(store, job, 1)
     document = json.loads(command("waves", "status", job, "--json").output)
-    assert list(document) == ["job", "waves", "record_types", "failed_batches", "netsuite_away", "stuck_waves"]
+    assert list(document) == [
+        "job",
+        "waves",
+        "record_types",
+        "failed_batches",
+        "netsuite_away",
+        "stuck_waves",
+        "backfills",
+    ]
     (wave,) = document["waves"]
     assert (wave["status"], wave["failed"], wave["pending"]) == ("failed", 1, 0)
     assert document["record_types"][0]["batches"]["failed"] == 1
@@ -223,7 +231,7 @@ def test_the_status_document_holds_waves_types_and_failures(command: Command, st
 
 
 def test_without_any_import_the_document_has_no_job(command: Command) -> None:
-    assert json.loads(command("waves", "status", "--json").output) == {"job": None}
+    assert json.loads(command("waves", "status", "--json").output) == {"job": None, "backfills": []}
     assert command("waves", "stats").output.startswith("There has been no import yet.")
 
 
