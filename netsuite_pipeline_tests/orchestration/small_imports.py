@@ -41,7 +41,7 @@ from netsuite_pipeline_tests.orchestration.nights import Clock, Registry
 
 # Of few columns, because a test has no time for more.
 TYPE = CATALOG.get("price_level")
-BATCH_SIZE = 30
+BATCH_SIZE = 25
 # id -> the hash of all columns that are imported.
 Rows = dict[int, str]
 
