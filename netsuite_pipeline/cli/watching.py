@@ -7,7 +7,7 @@ from rich.live import Live
 
 from netsuite_pipeline.cli.console import results
 from netsuite_pipeline.cli.progress import status_view
-from netsuite_pipeline.waves.model import OPEN_JOBS
+from netsuite_pipeline.waves.model import OPEN_JOBS, JobStatus
 from netsuite_pipeline.waves.progress import JobSummary
 from netsuite_pipeline.waves.store import WaveStore
 
@@ -27,7 +27,8 @@ class _Patience:
 
     def hint(self, summary: JobSummary) -> list[str]:
         """A sentence after a minute in which no batch was in flight."""
-        if summary.in_flight or summary.job.paused_at is not None:
+        waits = any(wave.retrying for wave in summary.waves) or summary.job.status is JobStatus.PLANNING
+        if summary.in_flight or summary.job.paused_at is not None or waits:
             self._busy_at = time.monotonic()
         if time.monotonic() - self._busy_at < _IDLE_SECONDS:
             return []

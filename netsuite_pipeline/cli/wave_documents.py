@@ -13,7 +13,7 @@ import typer
 
 from netsuite_pipeline.orchestration.backfills import BackfillProgress
 from netsuite_pipeline.waves.circuit import Circuit
-from netsuite_pipeline.waves.model import Job
+from netsuite_pipeline.waves.model import OPEN_JOBS, Job
 from netsuite_pipeline.waves.progress import JobSummary, TypeSummary, WaveSummary
 from netsuite_pipeline.waves.set_back_store import SetBack
 from netsuite_pipeline.waves.statistics import JobStatistics
@@ -40,7 +40,8 @@ def status_document(
         "waves": [_wave(wave) for wave in summary.waves],
         "record_types": [_record_type(kind) for kind in summary.types],
         "failed_batches": [asdict(batch) for batch in summary.failed_batches],
-        "netsuite_away": circuit.waiting_for,
+        # Nobody asks while no import is open.
+        "netsuite_away": circuit.waiting_for if summary.job.status in OPEN_JOBS else None,
         "stuck_waves": [{"number": wave.number, "since": wave.since, "advice": wave.sentence} for wave in stuck],
         "backfills": [asdict(backfill) for backfill in backfills],
     }

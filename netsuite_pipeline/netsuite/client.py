@@ -226,25 +226,33 @@ class NetSuiteClient:
     ) -> tuple[Answer, int]:
         """What `read` makes of the answer, and how many attempts it took: each builds and signs its own request."""
         for seconds in pauses_of_an_outage(self._patience):
+            begun = time.monotonic()
             try:
                 return self._asked_now(build, read, attempted=attempted, cancelled=cancelled)
             except (Unavailable, TimedOut) as error:
-                if self._answers(cancelled):
+                if self.silence(cancelled=cancelled) is None:
                     # Not an outage: this question alone gets no answer, now and later.
                     raise
+                # Attempts that hang are a part of it, and what one question waited the next one need not wait again.
+                self._patience -= time.monotonic() - begun + seconds
                 _log.warning("NetSuite is away (%s). It is asked again in %.0f s.", error.said, seconds)
                 self._pause(seconds, cancelled=cancelled)
+            if self._patience <= 0:
+                break
         return self._asked_now(build, read, attempted=attempted, cancelled=cancelled)
 
-    def _answers(self, cancelled: threading.Event | None) -> bool:
-        """Whether NetSuite answers a small question, once asked."""
+    def silence(self, *, cancelled: threading.Event | None = None) -> str | None:
+        """What comes instead of an answer to a small question, sent once; None if NetSuite answers.
+
+        Any answer is one, also a refusal, or too many requests: whoever counts them is there.
+        """
         try:
             self._attempt(lambda: self._query_request(ZONE_QUERY), _page, cancelled)
-        except TransientError:
-            return False
+        except (Unavailable, TimedOut) as error:
+            return error.said
         except NetSuiteError:
-            return True
-        return True
+            return None
+        return None
 
     def _query_request(self, sql: str) -> httpx.Request:
         return self._http.build_request("POST", _PATH, params={"limit": PAGE_SIZE}, json={"q": sql})

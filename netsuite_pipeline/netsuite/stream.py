@@ -25,6 +25,7 @@ from netsuite_pipeline.netsuite.errors import (
 )
 from netsuite_pipeline.netsuite.page import Queries, RawRow
 from netsuite_pipeline.netsuite.reading import COUNTED_TOGETHER, MeteredQueries, count_ranges, read_rows
+from netsuite_pipeline.netsuite.suiteql import ZONE_QUERY
 from netsuite_pipeline.record_types.batch import BatchRange, Increment, Watermark
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.record_types.model import RecordType
@@ -36,8 +37,8 @@ FetchedBatch = TransformedBatch | FailedBatch
 _LOGGER = logging.getLogger(__name__)
 # What every other batch of the run would meet too.
 _FATAL = (AuthenticationFailed, RecordTypeUnavailable, ColumnLost)
-# So many batches in a row without an answer, after every attempt of their requests, and the others are not asked for:
-# each would take minutes to say the same.
+# So many batches in a row without an answer, after every attempt of their requests, nor one to a small question, and
+# the others are not asked for: each would take minutes to say the same.
 _UNANSWERED = 3
 
 
@@ -147,7 +148,7 @@ class _BatchReader:
         except (Unavailable, TimedOut) as error:
             # Threads may count past each other: then one batch more is asked for.
             self._unanswered += 1
-            if self._unanswered >= _UNANSWERED:
+            if self._unanswered >= _UNANSWERED and self._is_away():
                 self._fatal = error.within(f"Not asked for, after {_UNANSWERED} batches without an answer")
             return self._failed(group, error)
         except NetSuiteError as error:
@@ -159,6 +160,19 @@ class _BatchReader:
             return [self._failed_for(batch, FailureCategory.UNKNOWN, reason) for batch in group]
         self._unanswered = 0
         return batches
+
+    def _is_away(self) -> bool:
+        """Whether a small question gets no answer either. If it does, those batches alone are the trouble, and the ones
+        behind them must not fail for it.
+        """
+        self._unanswered = 0
+        try:
+            self._client.query(ZONE_QUERY, cancelled=self.cancelled)
+        except (Unavailable, TimedOut):
+            return True
+        except NetSuiteError:
+            return False
+        return False
 
     def _transformed(
         self, batch: BatchRange, queries: MeteredQueries, counts: Future[list[int]], index: int

@@ -12,8 +12,8 @@ import dagster as dg
 
 from netsuite_pipeline.orchestration.names import record_type_of
 
-# How far back is looked; the UI has the rest.
-_LATEST = 20
+# How far back is looked; far fewer are open at once.
+_LATEST = 500
 _OPEN = {"REQUESTED", "CANCELING", "FAILING"}
 
 

@@ -6,14 +6,13 @@ What becomes of the batches is `batch_run`'s business; how one is read is in `ne
 import datetime as dt
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine, MetaData
 from sqlalchemy.exc import DBAPIError
 
 from netsuite_pipeline.netsuite.client import NetSuiteClient
-from netsuite_pipeline.netsuite.errors import AuthenticationFailed, NetSuiteError
+from netsuite_pipeline.netsuite.errors import AuthenticationFailed, NetSuiteError, TimedOut, Unavailable
 from netsuite_pipeline.netsuite.stream import stream_batches
 from netsuite_pipeline.orchestration.account_columns import view_of_account
 from netsuite_pipeline.orchestration.batch_run import Fetched, Wanted
@@ -89,20 +88,32 @@ class AccountFetch:
         if whole > client.concurrency and not client.is_accepted:
             # The first request goes alone. A page as the first one would leave the other slots empty for its whole
             # time, a tenth of a run of 25 batches with 4 slots; the clock answers at once.
-            with suppress(NetSuiteError):
-                client.server_time()
+            self._time(client)
         return wanted.as_of
 
     def _ask_time(self, client: NetSuiteClient) -> dt.datetime | None:
         if not self.of_batches:
             return None
+        answer = self._time(client)
+        if isinstance(answer, dt.datetime):
+            return answer
+        self.warn(f"The next incremental import will read these batches as a whole: {answer}")
+        return None
+
+    def _time(self, client: NetSuiteClient) -> dt.datetime | NetSuiteError:
+        """NetSuite's time, or why it does not tell. A refused login and an outage are raised: asking for batches, whose
+        requests would each be tried to the end, makes neither better.
+        """
         try:
             return client.server_time()
         except AuthenticationFailed:
             raise
+        except (Unavailable, TimedOut) as error:
+            if client.silence() is not None:
+                raise
+            return error
         except NetSuiteError as error:
-            self.warn(f"The next incremental import will read these batches as a whole: {error}")
-            return None
+            return error
 
     def _with_notes(self, engine: Engine, increments: Mapping[BatchRange, Increment]) -> Mapping[BatchRange, Increment]:
         """The increments with the ids that are said to be deleted."""

@@ -8,8 +8,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from netsuite_pipeline.netsuite.errors import NetSuiteError, TransientError
-from netsuite_pipeline.netsuite.suiteql import ZONE_QUERY
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.waves.circuit import Circuit
 from netsuite_pipeline.waves.store import WaveStore
@@ -22,11 +20,11 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class SourceWatch:
-    """Watches the NetSuite account called `account`. `ask` raises a TransientError while it does not answer."""
+    """Watches the NetSuite account called `account`. `ask` says what comes instead of an answer."""
 
     store: WaveStore
     account: str
-    ask: Callable[[], None]
+    ask: Callable[[], str | None]
 
     def look(self, now: dt.datetime) -> Circuit:
         """The circuit after a probe, if one is due: as planned while it is open, otherwise because batches failed."""
@@ -34,30 +32,24 @@ class SourceWatch:
         doubt = None if circuit.is_open else self.store.doubt(circuit)
         if doubt is None and not circuit.is_due(now):
             return circuit
-        try:
-            self.ask()
-        except TransientError as error:
-            after = circuit.unanswered(error.said, now)
-            _LOGGER.warning("%s", after.waiting_for)
-        else:
+        silence = self.ask()
+        if silence is None:
             after = circuit.answered(now)
             if circuit.is_open:
                 _LOGGER.warning("NetSuite answers again after %s.", now - (circuit.opened_at or now))
+        else:
+            after = circuit.unanswered(silence, now)
+            _LOGGER.warning("%s", after.waiting_for)
         self.store.save_circuit(self.account, after)
         return after
 
 
-def asking(pipeline: PipelineResource) -> Callable[[], None]:
-    """Asks the account of the settings one small question, once. Any answer is one, also a refusal."""
+def asking(pipeline: PipelineResource) -> Callable[[], str | None]:
+    """Asks the account of the settings one small question, once: what comes instead of an answer, None if one does."""
 
-    def ask() -> None:
+    def ask() -> str | None:
         with pipeline.client(timeout=_PROBE_TIMEOUT_SECONDS, attempts=1) as client:
-            try:
-                client.query(ZONE_QUERY)
-            except TransientError:
-                raise
-            except NetSuiteError as error:
-                # A refused login stops the jobs when their next batches meet it, and says so there.
-                _LOGGER.info("NetSuite answers: %s", error)
+            # A refused login stops the jobs when their next batches meet it, and says so there.
+            return client.silence()
 
     return ask

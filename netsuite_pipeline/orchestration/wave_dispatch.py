@@ -31,7 +31,7 @@ from netsuite_pipeline.waves.failure_policy import retry_at
 from netsuite_pipeline.waves.job_state import Decision, JobState
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import BatchStatus, Dispatch, ImportMode, Job, JobStatus, WaveStatus, utc_now
-from netsuite_pipeline.waves.sizing import resized
+from netsuite_pipeline.waves.sizing import is_due, resized
 from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline.waves.stuck import StuckWave, activity_of_state, stuck_waves
 
@@ -104,7 +104,9 @@ class WaveDispatcher:
     def _advance(self, job: Job, circuit: Circuit) -> tuple[list[dg.RunRequest], str | None]:
         now = utc_now()
         if job.status is JobStatus.PLANNING and self._is_planner_gone(job, now):
-            self._store.fail_job(job.job_id, "Planning was interrupted; start the import again.", now=now)
+            status = JobStatus.FAILED if job.cancelled_at is None else JobStatus.CANCELLED
+            reason = "Planning was interrupted; start the import again."
+            self._store.finish_job(job.job_id, status=status, reason=reason, now=now)
         again = self._supervise(job.job_id)
         whole_level = not self._limits.coordination
         state = self._store.load_state(job.job_id, now=now, whole_level=whole_level, circuit=circuit)
@@ -122,7 +124,8 @@ class WaveDispatcher:
         # A job is over when its runs are, too: until then their colours may still have to be repaired.
         if self._are_colours_settled(job.job_id) and decision.end:
             end = decision.end
-            self._store.finish_job(job.job_id, status=end.status, reason=end.reason, now=now, resumes=resumes)
+            if not self._store.finish_job(job.job_id, status=end.status, reason=end.reason, now=now, resumes=resumes):
+                self._store.correct_waves(job.job_id, now=now)
         wanted = [dispatch for dispatch in (*again, *claimed) if dispatch.record_type in self._record_types]
         requests = [_run_request(dispatch, job) for dispatch in wanted]
         return requests, _sentences(decision, self._stuck(state))
@@ -143,7 +146,10 @@ class WaveDispatcher:
         if not self._limits.dynamic_sizing or state.job.status is not JobStatus.RUNNING:
             return self._limits
         before = next(iter(self._store.sizings(state.job.job_id)), None)
-        sizing = resized(before, state, self._limits)
+        sizing = None
+        if is_due(before, state.now):
+            seen = self._store.recent(state.job.job_id, now=state.now)
+            sizing = resized(before, state, self._limits, seen)
         if sizing is not None:
             self._store.note_sizing(state.job.job_id, sizing)
             _LOGGER.info("Import %s: %s batches in flight, because %s.", state.job.job_id, sizing.size, sizing.reason)
@@ -156,8 +162,12 @@ class WaveDispatcher:
 
     def _is_planner_gone(self, job: Job, now: dt.datetime) -> bool:
         """Whether nobody will finish the plan. A planning run that died is tried again by Dagster, a command is not."""
+        run = self._instance.get_run_by_id(job.job_id)
+        if run is not None and run.status is dg.DagsterRunStatus.CANCELED:
+            # By a person, after whom Dagster tries nothing again.
+            return True
         silence = self._store.silences().get(job.job_id)
-        if silence is not None and self._instance.get_run_by_id(job.job_id) is None:
+        if silence is not None and run is None:
             return silence > SILENCE
         return now - job.created_at > dt.timedelta(seconds=_PLANNING_SECONDS + self._limits.outage_timeout)
 

@@ -20,6 +20,7 @@ from netsuite_pipeline.tenant_name import VARIABLE, tenant_of_process
 ACTIVE = "NETSUITE_TENANT_ACTIVE"
 # Whose account and database it is. All other variables of the deployment are every tenant's, unless it has its own.
 _OWN = ("NETSUITE_ACCOUNT_ID", "NETSUITE_BASE_URL", WAREHOUSE, "INTEGRATION_ID", *CREDENTIALS)
+_THIS_MACHINE = dict.fromkeys(("localhost", "::1", ""), "127.0.0.1")
 _PORTS = {"mysql": 3306, "mariadb": 3306}
 
 
@@ -115,7 +116,9 @@ def database_of(url: str) -> tuple[object, ...]:
     backend = parts.get_backend_name()
     if backend == "sqlite":
         return (backend, Path(os.environ.get("DAGSTER_HOME", ""), parts.database or "").absolute())
-    return ((parts.host or "").lower(), parts.port or _PORTS.get(backend), parts.database)
+    host = (parts.host or "").lower()
+    # Names of databases differ in case on some servers only; two companies need not try.
+    return (_THIS_MACHINE.get(host, host), parts.port or _PORTS.get(backend), (parts.database or "").lower())
 
 
 def _check_database(tenants: Tenants, tenant: Tenant, environment: Mapping[str, str]) -> None:

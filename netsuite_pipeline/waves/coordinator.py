@@ -24,7 +24,6 @@ from netsuite_pipeline.waves.failure_policy import MAX_DELAY
 from netsuite_pipeline.waves.job_end import early_end, job_end
 from netsuite_pipeline.waves.job_state import (
     Decision,
-    JobEnd,
     JobState,
     WaveChange,
     count_batches,
@@ -33,7 +32,7 @@ from netsuite_pipeline.waves.job_state import (
     wave_status,
 )
 from netsuite_pipeline.waves.limits import Limits
-from netsuite_pipeline.waves.model import OVER, TERMINAL, Batch, BatchStatus, Dispatch, JobStatus, Wave, WaveStatus
+from netsuite_pipeline.waves.model import TERMINAL, Batch, BatchStatus, Dispatch, JobStatus, Wave
 
 
 def decide(state: JobState, limits: Limits) -> Decision:
@@ -43,7 +42,7 @@ def decide(state: JobState, limits: Limits) -> Decision:
     if state.job.status is not JobStatus.RUNNING:
         return Decision()
     end = job_end(state, limits)
-    changes = tuple(_wave_changes(state.waves, end))
+    changes = tuple(_wave_changes(state.waves))
     if end is not None:
         return Decision(wave_changes=changes, end=end)
     held_up = _held_up(state, limits)
@@ -62,19 +61,16 @@ def _held_up(state: JobState, limits: Limits) -> str | None:
     return state.circuit.waiting_for
 
 
-def _wave_changes(waves: Iterable[Wave], end: JobEnd | None) -> Iterator[WaveChange]:
+def _wave_changes(waves: Iterable[Wave]) -> Iterator[WaveChange]:
     for wave in waves:
-        if wave.unread and (end is None or wave.is_over):
+        if wave.unread:
             continue
-        status = wave.status if wave.unread else wave_status({batch.status for batch in wave.batches})
-        stopped = end is not None and status not in OVER
         change = WaveChange(
             number=wave.number,
-            status=WaveStatus.FAILED if stopped else status,
+            status=wave_status({batch.status for batch in wave.batches}),
             completed=count_completed(wave),
-            failed=wave.failed if wave.unread else count_batches([wave], {BatchStatus.FAILED}),
-            retried=wave.retried if wave.unread else sum(batch.attempt > 1 for batch in wave.batches),
-            reason=end.reason if end is not None and stopped else None,
+            failed=count_batches([wave], {BatchStatus.FAILED}),
+            retried=sum(batch.attempt > 1 for batch in wave.batches),
         )
         if (change.status, change.completed, change.failed, change.retried) != (
             wave.status,

@@ -31,6 +31,7 @@ from netsuite_pipeline.waves.tables import (
     wave_coordination,
 )
 from netsuite_pipeline.waves.transactions import chunks
+from netsuite_pipeline.waves.wave_rows import correct_wave_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +160,12 @@ class DispatchStore(StateStore):
         if statements:
             self._transactions.run(work)
 
+    def correct_waves(self, job_id: str, *, now: dt.datetime) -> None:
+        """Writes what the rows of waves should say by their batches, whatever they say: they called a job over that has
+        batches to do.
+        """
+        self._transactions.run(lambda connection: correct_wave_rows(connection, job_id, now=now))
+
 
 def _count_in_flight(job_id: str) -> Select[tuple[int]]:
     return (
@@ -217,7 +224,6 @@ def _wave_update(job_id: str, change: WaveChange, now: dt.datetime) -> Any:
             if change.status is WaveStatus.PENDING
             else func.coalesce(row.dispatched_at, now),
             completed_at=case((row.completed_at.is_(None), now), else_=row.completed_at) if is_over else None,
-            failure_reason=None if change.reason is None else fit_reason(change.reason),
             updated_at=now,
         )
     )

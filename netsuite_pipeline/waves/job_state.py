@@ -56,7 +56,6 @@ class WaveChange:
     completed: int
     failed: int
     retried: int
-    reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,14 +9,16 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Update, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.waves.errors import UnknownJob
 from netsuite_pipeline.waves.model import (
+    IN_FLIGHT,
     NO_OWNER,
     OPEN_JOBS,
+    OVER,
     UNFINISHED,
     Batch,
     BatchStatus,
@@ -27,6 +29,7 @@ from netsuite_pipeline.waves.model import (
     RecordTypePlan,
     TypeStatus,
     Wave,
+    WaveStatus,
     check_job_id,
     predecessors,
 )
@@ -149,22 +152,31 @@ class JobStore:
     def finish_job(
         self, job_id: str, *, status: JobStatus, reason: str | None, now: dt.datetime, resumes: int | None = None
     ) -> bool:
-        """Ends a job. False, and nothing changes, if it has ended or, unless it failed or was cancelled, still has
-        unfinished batches; also if a person resumed it since that was decided, when it had so many `resumes`.
+        """Ends a job. False, and nothing changes, if it has ended, has batches in flight or, unless it failed or was
+        cancelled, has unfinished ones; also if a person resumed it since that was decided, when it had so many
+        `resumes`. Waves that an early end leaves undone have failed.
         """
-        unfinished = (
+        early = status in {JobStatus.FAILED, JobStatus.CANCELLED}
+        # An early end leaves batches undone, but none to runs that nobody looks after any more.
+        forbidden = IN_FLIGHT if early else UNFINISHED
+        left = (
             select(func.count())
             .select_from(wave_batches)
-            .where(wave_batches.c.job_id == job_id, wave_batches.c.status.in_(sorted(UNFINISHED)))
+            .where(wave_batches.c.job_id == job_id, wave_batches.c.status.in_(sorted(forbidden)))
         )
+        failure_reason = None if reason is None else fit_reason(reason)
 
         def work(connection: Connection) -> bool:
-            if status not in {JobStatus.FAILED, JobStatus.CANCELLED} and connection.execute(unfinished).scalar_one():
-                return False
             if resumes is not None and not lock_job(connection, job_id, resumes=resumes):
                 return False
-            failure_reason = None if reason is None else fit_reason(reason)
-            return _move_job(connection, job_id, status, finished_at=now, failure_reason=failure_reason)
+            if connection.execute(left).scalar_one():
+                return False
+            if not _move_job(connection, job_id, status, finished_at=now, failure_reason=failure_reason):
+                return False
+            # In this transaction: rows that were called over before the job was would never be looked at again.
+            if early:
+                connection.execute(_close_waves(job_id, failure_reason, now))
+            return True
 
         return self._transactions.run(work)
 
@@ -207,6 +219,15 @@ def _move_job(connection: Connection, job_id: str, status: JobStatus, **values: 
         .values(status=status, **values)
     )
     return connection.execute(statement).rowcount == 1
+
+
+def _close_waves(job_id: str, reason: str | None, now: dt.datetime) -> Update:
+    row = wave_coordination.c
+    return (
+        update(wave_coordination)
+        .where(row.job_id == job_id, row.status.not_in(sorted(OVER)))
+        .values(status=WaveStatus.FAILED, failure_reason=reason, completed_at=now, updated_at=now)
+    )
 
 
 def _insert(connection: Connection, table: Any, rows: Sequence[dict[str, Any]]) -> None:

@@ -6,16 +6,15 @@ most are settings; where the decision is kept is `job_store`'s business.
 """
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netsuite_pipeline.waves.job_state import JobState, batches_of, count_in_flight
 from netsuite_pipeline.waves.limits import Limits
-from netsuite_pipeline.waves.model import Batch, BatchStatus
+from netsuite_pipeline.waves.model import BatchStatus
 
 # What is seen in between is the effect of the last decision.
 _INTERVAL = dt.timedelta(seconds=60)
-_WINDOW = dt.timedelta(seconds=300)
+WINDOW = dt.timedelta(seconds=300)
 # Several times the start of a run; a wave in a queue that moves does not reach it.
 _LONG_WAIT = dt.timedelta(seconds=120)
 _SHORT_WAIT = dt.timedelta(seconds=30)
@@ -37,13 +36,28 @@ class Sizing:
     per_minute: float = 0.0
 
 
-def resized(before: Sizing | None, state: JobState, limits: Limits) -> Sizing | None:
+@dataclass(frozen=True, kw_only=True)
+class Recent:
+    """How many batches of the whole job were imported within the last WINDOW, and how many failed then."""
+
+    completed: int = 0
+    failed: int = 0
+
+    @property
+    def failing(self) -> float:
+        """The share that failed."""
+        return self.failed / max(self.completed + self.failed, 1)
+
+
+def is_due(before: Sizing | None, now: dt.datetime) -> bool:
+    """Whether it is time for a decision; one that seems to be of the future was taken before the clock was put back."""
+    return before is None or not dt.timedelta() <= now - before.at < _INTERVAL
+
+
+def resized(before: Sizing | None, state: JobState, limits: Limits, seen: Recent) -> Sizing | None:
     """Another size for the job, or None if it keeps the one it has, which at first is the most."""
-    if before is not None and dt.timedelta() <= state.now - before.at < _INTERVAL:
-        return None
     size = min(before.size, limits.wave_size) if before else limits.wave_size
-    seen = _recent(list(batches_of(state.waves)), state.now)
-    per_minute = sum(batch.status is BatchStatus.COMPLETED for batch in seen) / (_WINDOW.total_seconds() / 60)
+    per_minute = seen.completed / (WINDOW.total_seconds() / 60)
     target, reason = _target(size, before, state=state, seen=seen, per_minute=per_minute, limits=limits)
     target = max(limits.least_in_flight, min(target, limits.wave_size))
     return None if target == size else Sizing(size=target, reason=reason, at=state.now, per_minute=per_minute)
@@ -54,32 +68,22 @@ def _target(
     before: Sizing | None,
     *,
     state: JobState,
-    seen: Sequence[Batch],
+    seen: Recent,
     per_minute: float,
     limits: Limits,
 ) -> tuple[int, str]:
-    failing = sum(batch.status is not BatchStatus.COMPLETED for batch in seen) / max(len(seen), 1)
-    if len(seen) >= _LEAST_SEEN and failing > _MANY_FAILURES:
-        return size // 2, f"{failing:.0%} of the last {len(seen)} batches failed"
+    number = seen.completed + seen.failed
+    if number >= _LEAST_SEEN and seen.failing > _MANY_FAILURES:
+        return size // 2, f"{seen.failing:.0%} of the last {number} batches failed"
     waited = _longest_wait(state)
     if waited > _LONG_WAIT:
         return size * 3 // 4, f"a batch has waited {waited.total_seconds():.0f} s for its run"
     full = count_in_flight(state.waves) > size - limits.dispatch_batches
     if full and before is not None and per_minute < before.per_minute * _WORSE:
         return size * 3 // 4, f"{per_minute:.1f} batches were finished per minute, {before.per_minute:.1f} before"
-    if full and waited < _SHORT_WAIT and failing < _FEW_FAILURES:
+    if full and waited < _SHORT_WAIT and seen.failing < _FEW_FAILURES:
         return size + max(limits.dispatch_batches, size // 4), "all are in flight, none waits for long and none fails"
     return size, ""
-
-
-def _recent(batches: Sequence[Batch], now: dt.datetime) -> list[Batch]:
-    return [
-        batch
-        for batch in batches
-        if batch.finished_at is not None
-        and batch.status in {BatchStatus.COMPLETED, BatchStatus.FAILED, BatchStatus.RETRYING}
-        and now - batch.finished_at <= _WINDOW
-    ]
 
 
 def _longest_wait(state: JobState) -> dt.timedelta:

@@ -14,6 +14,7 @@ from netsuite_pipeline.netsuite.errors import (
 )
 from netsuite_pipeline.netsuite.reading import count_ranges
 from netsuite_pipeline.netsuite.stream import stream_batches
+from netsuite_pipeline.netsuite.suiteql import ZONE_QUERY
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.transform.batch import FailedBatch, TransformedBatch
@@ -252,7 +253,7 @@ def test_after_three_batches_in_a_row_without_an_answer_no_other_is_asked_for(ac
 
     def before(sql):
         asked["page"] += is_page(sql)
-        if is_page(sql):
+        if is_page(sql) or sql == ZONE_QUERY:
             raise kind("as scripted")
 
     account.before = before
@@ -260,6 +261,21 @@ def test_after_three_batches_in_a_row_without_an_answer_no_other_is_asked_for(ac
     assert {result.category for result in results} == {kind.category}
     unasked = [one for one in results if one.reason.startswith("Not asked for, after 3 batches without an answer")]
     assert (asked["page"], len(unasked)) == (3, 97)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_batches_that_alone_get_no_answer_do_not_cost_those_behind_them(account_of, workers):
+    account = account_of(range(100))
+
+    def before(sql):
+        if sql == ZONE_QUERY:
+            raise QueryRejected("an answer")
+        if is_page(sql) and any(f"BETWEEN {n} " in sql for n in (0, 10, 20, 30)):
+            raise TimedOut("as scripted")
+
+    account.before = before
+    results = list(stream_batches(account, THING, batches(0, 99, 10), workers=workers))
+    assert [type(result) for result in results] == [FailedBatch] * 4 + [TransformedBatch] * 6
 
 
 def test_batches_without_an_answer_among_others_do_not_add_up(account_of):

@@ -131,16 +131,16 @@ def test_a_batch_that_alone_gets_no_answer_does_not_stop_the_others(
     assert requests(sandbox) == asked
 
 
-@pytest.mark.parametrize("kind", [FaultKind.UNAUTHORIZED, FaultKind.BAD_REQUEST, FaultKind.FORBIDDEN])
+@pytest.mark.parametrize(
+    "kind", [FaultKind.UNAUTHORIZED, FaultKind.BAD_REQUEST, FaultKind.FORBIDDEN, FaultKind.TOO_MANY_REQUESTS]
+)
 def test_a_refusal_is_an_answer(watch: SourceWatch, sandbox: SandboxServer, store: WaveStore, kind: FaultKind) -> None:
     store.save_circuit(ACCOUNT, CLOSED.unanswered("HTTP 503", utc_now()))
     sandbox.faults.add(Fault(kind=kind, times=None))
     assert not watch.look(utc_now() + dt.timedelta(seconds=31)).is_open
 
 
-@pytest.mark.parametrize(
-    "kind", [FaultKind.UNAVAILABLE, FaultKind.RESET, FaultKind.EMPTY_BODY, FaultKind.TOO_MANY_REQUESTS]
-)
+@pytest.mark.parametrize("kind", [FaultKind.UNAVAILABLE, FaultKind.RESET, FaultKind.EMPTY_BODY])
 def test_no_answer_keeps_it_open_after_one_attempt(
     watch: SourceWatch, sandbox: SandboxServer, store: WaveStore, kind: FaultKind
 ) -> None:

@@ -281,7 +281,7 @@ def test_a_permanent_failure_stops_the_job_if_it_is_told_to(limits: Limits) -> N
     assert stopped.end is not None
     assert stopped.end.status is JobStatus.FAILED
     assert "batch 0..9 of customer failed for good" in str(stopped.end.reason)
-    assert [change.status for change in stopped.wave_changes] == [WaveStatus.FAILED]
+    assert [change.status for change in stopped.wave_changes] == [WaveStatus.DISPATCHING]
     assert keys(decide(state(wave(1, broken, batch(2))), limits)) == ["job:w1:customer:20..29:a1"]
 
 

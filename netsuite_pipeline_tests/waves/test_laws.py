@@ -29,6 +29,7 @@ from sqlalchemy import Engine, MetaData, delete
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.warehouse.engine import connect
+from netsuite_pipeline.waves.circuit import CLOSED
 from netsuite_pipeline.waves.coordinator import decide
 from netsuite_pipeline.waves.dispatch_store import InFlight
 from netsuite_pipeline.waves.errors import LostLease, Refused
@@ -102,6 +103,7 @@ class Coordination(RuleBasedStateMachine):
         self.completed: set[str] = set()
         self.interventions = 0
         self.ids = itertools.count()
+        self.circuit = CLOSED
 
     @initialize(
         counts=st.lists(st.integers(0, 7), min_size=4, max_size=4),
@@ -120,7 +122,7 @@ class Coordination(RuleBasedStateMachine):
             completion_threshold=threshold,
             inter_wave_delay=delay,
             retry_attempts=attempts,
-            outage_timeout=3600,
+            outage_timeout=300,
             wave_timeout=1800,
             retryable=frozenset(FailureCategory) - FINAL,
             continue_on_permanent=True,
@@ -153,7 +155,7 @@ class Coordination(RuleBasedStateMachine):
         self.rival_looks()
 
     def look(self) -> Seen:
-        state = self.store.load_state(JOB, now=self.now)
+        state = self.store.load_state(JOB, now=self.now, circuit=self.circuit)
         return Seen(state.job.resumes, decide(state, self.limits))
 
     def claim(self, dispatch: Dispatch, resumes: int) -> None:
@@ -174,6 +176,13 @@ class Coordination(RuleBasedStateMachine):
         end = seen.decision.end
         if end is not None:
             self.store.finish_job(JOB, status=end.status, reason=end.reason, now=self.now, resumes=seen.resumes)
+
+    @rule(away=st.booleans())
+    def netsuite(self, away: bool) -> None:
+        """Goes away or comes back."""
+        if away is self.circuit.is_open:
+            return
+        self.circuit = CLOSED.unanswered("HTTP 503", self.now) if away else CLOSED.answered(self.now)
 
     @rule(crash_after=st.integers(0, 8))
     def tick(self, crash_after: int) -> None:
@@ -335,6 +344,7 @@ class Coordination(RuleBasedStateMachine):
             self.run_to_the_end()
 
     def run_to_the_end(self) -> None:
+        self.circuit = CLOSED
         with suppress(Refused):
             self.store.resume(JOB, now=self.now)
         for run in self.runs.values():

@@ -11,7 +11,7 @@ from netsuite_pipeline.waves.coordinator import decide
 from netsuite_pipeline.waves.job_state import JobState
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import Batch, BatchStatus, Job, JobStatus, Wave
-from netsuite_pipeline.waves.sizing import Sizing, resized
+from netsuite_pipeline.waves.sizing import Recent, Sizing, is_due, resized
 from netsuite_pipeline.waves.store import WaveStore
 
 NOW = dt.datetime.fromisoformat("2026-11-23T02:00:00")
@@ -57,7 +57,12 @@ def at(size: int, *, per_minute: float = 0.0, ago: dt.timedelta = MINUTE) -> Siz
 
 
 def change(before: Sizing | None, given: JobState, limits: Limits) -> tuple[int, str] | None:
-    after = resized(before, given, limits)
+    if not is_due(before, given.now):
+        return None
+    statuses = [batch.status for wave in given.waves for batch in wave.batches]
+    failed = statuses.count(BatchStatus.RETRYING) + statuses.count(BatchStatus.FAILED)
+    seen = Recent(completed=statuses.count(BatchStatus.COMPLETED), failed=failed)
+    after = resized(before, given, limits, seen)
     return None if after is None else (after.size, after.reason)
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -424,6 +425,48 @@ def test_a_job_with_unfinished_batches_cannot_be_called_completed(
     assert store.job(JOB).status is JobStatus.RUNNING
 
 
+@pytest.mark.parametrize("status", [JobStatus.FAILED, JobStatus.CANCELLED])
+def test_a_job_does_not_end_early_while_a_run_has_batches(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime, status: JobStatus
+) -> None:
+    planned({"customer": (0, 7)})
+    dispatch = claimed(store, limits, now)
+    assert not store.finish_job(JOB, status=status, reason="away", now=now)
+    for held in store.in_flight(JOB):
+        store.release(held, reason="died", retry_at=now, now=now)
+    assert store.finish_job(JOB, status=status, reason="away", now=now)
+    assert dispatch.attempt == 1
+
+
+def test_waves_that_an_early_end_leaves_undone_fail_with_the_job_and_not_before(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 3)}, wave_size=2)
+    away = replace(limits, outage_timeout=60)
+    circuit = CLOSED.unanswered("HTTP 503", now)
+    late = now + dt.timedelta(seconds=61)
+    decision = decide(store.load_state(JOB, now=late, circuit=circuit), away)
+    store.update_waves(JOB, decision.wave_changes, now=late)
+    assert decision.end is not None
+    # It was cut off here; meanwhile NetSuite is back, and the job goes on.
+    assert dispatches(store, limits, late)
+
+    assert store.finish_job(JOB, status=decision.end.status, reason=decision.end.reason, now=late)
+    waves = store.load_state(JOB, now=late).waves
+    assert {wave.status for wave in waves} == {WaveStatus.FAILED}
+
+
+def test_rows_of_waves_that_call_undone_batches_over_are_corrected(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 3)})
+    wrong = WaveChange(number=1, status=WaveStatus.FAILED, completed=0, failed=0, retried=0)
+    store.update_waves(JOB, [wrong], now=now)
+    assert not dispatches(store, limits, now)
+    store.correct_waves(JOB, now=now)
+    assert dispatches(store, limits, now)
+
+
 def test_a_job_ends_once(store: WaveStore, planned: SavePlan, now: dt.datetime) -> None:
     planned({})
     assert store.finish_job(JOB, status=JobStatus.COMPLETED, reason=None, now=now)
@@ -459,6 +502,8 @@ def test_batches_of_running_jobs_count_as_in_flight_until_they_are_over(
     store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now)
     complete(store, dispatch, BatchRange(0, 9), "run-1", now)
     assert store.in_flight_ranges("customer") == {BatchRange(10, 19)}
+    for held in store.in_flight(JOB):
+        store.release(held, reason="died", retry_at=now, now=now)
     store.fail_job(JOB, "stopped", now=now)
     assert store.in_flight_ranges("customer") == set()
 
