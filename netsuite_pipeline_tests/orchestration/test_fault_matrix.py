@@ -153,6 +153,8 @@ TABLE: tuple[tuple[str, str, Expected, Expected], ...] = (
 # One of each reaction, where the others would be no different: all kinds are met once in each phase of WITH_ALL_KINDS,
 # and lasting ones on the first page.
 REPRESENTATIVES = {"400", "401", "403", "429", "503", "empty", "duplicate_row", "drop_key", "drop_row"}
+# Of those that last, elsewhere than on the first page: one that is tried again, one that is not, one that lies.
+LASTING = {"503", "400", "drop_key"}
 WITH_ALL_KINDS = {"bounds", "count", "first page", "census", "token"}
 # Each costs a wait, or five.
 WITH_HANGS = {("count", False), ("first page", False), ("first page", True), ("census", False), ("token", False)}
@@ -225,7 +227,9 @@ def _schemes(case: Case) -> Sequence[str]:
     if case.phase == "token":
         return ("m2m",) if represents or not case.lasts else ()
     if case.phase == "first page":
-        return ("tba", "m2m") if represents else ("tba",)
+        return ("tba", "m2m") if represents and not case.lasts else ("tba",)
+    if case.lasts:
+        return ("tba",) if case.kind.value in LASTING else ()
     return ("tba",) if represents or (case.phase in WITH_ALL_KINDS and not case.lasts) else ()
 
 

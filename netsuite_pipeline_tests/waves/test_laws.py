@@ -392,7 +392,7 @@ def test_the_laws_hold_whatever_happens(tmp_path: Path) -> None:
     wave_metadata(metadata)
     metadata.create_all(engine)
     bounds = settings(
-        max_examples=30,
+        max_examples=20,
         stateful_step_count=30,
         deadline=None,
         derandomize=True,
