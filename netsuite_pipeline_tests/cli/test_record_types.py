@@ -1,6 +1,7 @@
 """`record-types` and `graph`: for people in 80 columns, and as JSON, DOT and SVG for programs."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -224,6 +225,8 @@ def test_the_code_location_stops_with_it_too(monkeypatch: pytest.MonkeyPatch, tm
     file = tmp_path / "types.yaml"
     file.write_text("types:\n  a: {id: 1, table: b, columns: {c: {kind: txt}}}\n")
     monkeypatch.setenv("RECORD_TYPES_FILE", str(file))
+    # Another test of this process may have loaded it.
+    monkeypatch.delitem(sys.modules, "netsuite_pipeline.definitions", raising=False)
     with pytest.raises(CustomTypesError, match="line 2: 'txt' is no kind of column"):
         runpy.run_module("netsuite_pipeline.definitions")
 
