@@ -29,8 +29,8 @@ class SourceWatch:
     def look(self, now: dt.datetime) -> Circuit:
         """The circuit after a probe, if one is due: as planned while it is open, otherwise because batches failed."""
         circuit = self.store.circuit(self.account)
-        doubt = None if circuit.is_open else self.store.doubt(circuit)
-        if doubt is None and not circuit.is_due(now):
+        is_due = circuit.is_due(now) if circuit.is_open else self.store.is_in_doubt(circuit)
+        if not is_due:
             return circuit
         silence = self.ask()
         if silence is None:

@@ -50,11 +50,11 @@ class CircuitStore(HeartbeatStore):
 
         self._transactions.run(work)
 
-    def doubt(self, circuit: Circuit) -> str | None:
-        """Why a batch of a running job failed as if NetSuite were away, since it was asked last; None if none did."""
+    def is_in_doubt(self, circuit: Circuit) -> bool:
+        """Whether a batch of a running job failed as if NetSuite were away since it was asked last."""
         batch = wave_batches.c
         statement = (
-            select(batch.failure_reason)
+            select(batch.id)
             .join(import_jobs, import_jobs.c.job_id == batch.job_id)
             .where(
                 import_jobs.c.status == JobStatus.RUNNING,
@@ -65,7 +65,5 @@ class CircuitStore(HeartbeatStore):
         )
         if circuit.looked_at is not None:
             statement = statement.where(batch.failed_at > circuit.looked_at)
-        reason: str | None = self._transactions.read(
-            lambda connection: connection.execute(statement).scalar_one_or_none()
-        )
-        return reason
+        found = self._transactions.read(lambda connection: connection.execute(statement).one_or_none())
+        return found is not None

@@ -162,9 +162,16 @@ class DispatchStore(StateStore):
 
     def correct_waves(self, job_id: str, *, now: dt.datetime) -> None:
         """Writes what the rows of waves should say by their batches, whatever they say: they called a job over that has
-        batches to do.
+        batches to do. Those of a job that has ended, perhaps by somebody else meanwhile, stay as its end left them.
         """
-        self._transactions.run(lambda connection: correct_wave_rows(connection, job_id, now=now))
+
+        def work(connection: Connection) -> None:
+            running = (import_jobs.c.job_id == job_id, import_jobs.c.status == JobStatus.RUNNING)
+            # An update that changes nothing, for the lock; see `job_store.lock_job`, which asks for `resumes` as well.
+            if connection.execute(update(import_jobs).where(*running).values(status=JobStatus.RUNNING)).rowcount == 1:
+                correct_wave_rows(connection, job_id, now=now)
+
+        self._transactions.run(work)
 
 
 def _count_in_flight(job_id: str) -> Select[tuple[int]]:

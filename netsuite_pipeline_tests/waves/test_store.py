@@ -157,7 +157,7 @@ def test_a_batch_that_got_no_answer_puts_the_source_in_doubt_until_it_was_asked(
     doubtful: bool,
 ) -> None:
     planned({"customer": (0, 1)})
-    assert store.doubt(CLOSED) is None
+    assert not store.is_in_doubt(CLOSED)
     dispatch = claimed(store, limits, now)
     store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now)
     store.fail_batch(
@@ -169,8 +169,8 @@ def test_a_batch_that_got_no_answer_puts_the_source_in_doubt_until_it_was_asked(
         retry_at=now + SECOND,
         now=now,
     )
-    assert (store.doubt(CLOSED) == "no answer") is doubtful
-    assert store.doubt(CLOSED.answered(now)) is None
+    assert store.is_in_doubt(CLOSED) is doubtful
+    assert not store.is_in_doubt(CLOSED.answered(now))
 
 
 def test_open_jobs_are_listed_oldest_first_until_they_end(store: WaveStore, now: dt.datetime) -> None:
@@ -465,6 +465,16 @@ def test_rows_of_waves_that_call_undone_batches_over_are_corrected(
     assert not dispatches(store, limits, now)
     store.correct_waves(JOB, now=now)
     assert dispatches(store, limits, now)
+
+
+def test_rows_of_waves_stay_as_an_end_left_them_that_somebody_else_noted(
+    store: WaveStore, planned: SavePlan, now: dt.datetime
+) -> None:
+    planned({"customer": (0, 3)})
+    assert store.finish_job(JOB, status=JobStatus.FAILED, reason="away", now=now)
+    assert not store.finish_job(JOB, status=JobStatus.FAILED, reason="away", now=now)
+    store.correct_waves(JOB, now=now)
+    assert [wave.status for wave in store.load_state(JOB, now=now).waves] == [WaveStatus.FAILED]
 
 
 def test_a_job_ends_once(store: WaveStore, planned: SavePlan, now: dt.datetime) -> None:
