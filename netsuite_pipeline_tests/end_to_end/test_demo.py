@@ -17,7 +17,9 @@ from netsuite_pipeline_tests.waiting import wait_for
 _SECONDS = 600
 
 
-def test_a_demo_survives_its_interruption_and_the_next_one_completes_it(tmp_path: Path) -> None:
+def test_a_demo_survives_its_interruption_and_the_next_two_complete_it_and_find_nothing_to_write(
+    tmp_path: Path,
+) -> None:
     first = _start(tmp_path, "first.log")
     wait_for(lambda: "is planned" in (tmp_path / "first.log").read_text(), seconds=_SECONDS, what="the plan")
     wait_for(lambda: _some_batch(tmp_path), seconds=_SECONDS, what="a batch")
@@ -33,8 +35,12 @@ def test_a_demo_survives_its_interruption_and_the_next_one_completes_it(tmp_path
     assert "every count agrees with NetSuite's" in shown
     assert not _processes_of(tmp_path)
 
-    rows = [line.split() for line in shown.split("Record type")[-1].split("\nComplete: ")[0].splitlines()[1:]]
+    table, verdict = _finished(tmp_path, "third.log").split("Record type")[-1].split("\nComplete: ")
+    # The verdict is wrapped to 80 columns in a log too.
+    assert "nothing had changed, so no row was written" in " ".join(verdict.split())
+    rows = [line.split() for line in table.splitlines()[1:]]
     assert sorted(row[0] for row in rows) == sorted(CATALOG.names)
+    assert {row[4] for row in rows} == {"0"}, "the column Written"
 
 
 def test_a_demo_is_large_enough_to_be_worth_looking_at() -> None:
