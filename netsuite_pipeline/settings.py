@@ -111,7 +111,7 @@ class Settings(BaseSettings):
         None, ge=0, le=2**63 - 1, description="A number of yours for the company, kept with each planned batch."
     )
     batch_size: int = Field(1000, ge=1, le=100_000, description="Records per batch when a range is planned.")
-    run_batches: int = Field(25, ge=1, le=1000, description="Batches per Dagster run; a run costs seconds to start.")
+    run_batches: int = Field(75, ge=1, le=1000, description="Batches per Dagster run; a run costs seconds to start.")
     delete_guard_percent: int = Field(
         50,
         ge=0,

@@ -8,7 +8,7 @@ import datetime as dt
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
@@ -99,6 +99,7 @@ def dry_run(
     settings = pipeline.settings()
     chosen = [catalog.get(name).name for name in names] or list(catalog.names)
     record_types = catalog.select(chosen, dependencies=dependencies)
+    limits = replace(Limits.of(settings), runs_at_once=pool_runs)
     with pipeline.engine() as engine, pipeline.client(insist=True) as client:
         tables = set(sa.inspect(engine).get_table_names())
         settler = Settler(
@@ -109,10 +110,7 @@ def dry_run(
         )
         finder = UnwrittenChanges(client=client, engine=engine, catalog=catalog, settings=settings, tables=tables)
         settled = settle_all([one.name for one in record_types], settler, finder, mode=mode)
-        types = [
-            _estimate(engine, tables, (name, catalog.level(name)), answer, Limits.of(settings))
-            for name, answer in settled
-        ]
+        types = [_estimate(engine, tables, (name, catalog.level(name)), answer, limits) for name, answer in settled]
         differing = check(engine, warehouse_metadata(catalog))
         asked = client.stats.requests
     side_by_side = pool_runs or 1
@@ -228,7 +226,7 @@ def _estimate(
         records=answer.records,
         to_read=to_read,
         batches=len(answer.portions),
-        runs=math.ceil(whole / limits.dispatch_batches)
+        runs=math.ceil(whole / limits.whole_batches(max(1, min(whole, limits.wave_size))))
         + math.ceil((len(answer.portions) - whole) / limits.dispatch_increments),
         requests=requests,
         seconds=requests * _SECONDS_PER_REQUEST if rate is None else to_read * rate,

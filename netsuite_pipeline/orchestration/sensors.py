@@ -7,12 +7,14 @@ import datetime as dt
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import dagster as dg
 
 from netsuite_pipeline.netsuite.errors import QueryCancelled, QueryRejected
 from netsuite_pipeline.netsuite.reading import MeteredQueries
-from netsuite_pipeline.orchestration.concurrency import ensure_pool
+from netsuite_pipeline.orchestration.concurrency import ensure_pool, pool_limit
+from netsuite_pipeline.orchestration.dispatch_watch import watch
 from netsuite_pipeline.orchestration.faults import EXPECTED
 from netsuite_pipeline.orchestration.import_start import NetSuiteSource
 from netsuite_pipeline.orchestration.jobs import ImportJob
@@ -67,14 +69,14 @@ def build_dispatcher_sensor(catalog: Catalog, import_jobs: Sequence[ImportJob]) 
                 dispatcher = WaveDispatcher(
                     instance=context.instance,
                     store=store,
-                    limits=Limits.of(settings),
+                    limits=replace(Limits.of(settings), runs_at_once=pool_limit(context.instance)),
                     record_types=catalog.names,
                     declarations=catalog.digest,
                     watch=SourceWatch(store=store, account=account_of(settings), ask=asking(pipeline)),
                 )
-                answers = list(dispatcher.tick())
+                answers = watch(dispatcher.tick, store.pulse)
         except EXPECTED as error:
-            answers = [dg.SkipReason(f"Nothing can be dispatched: {error}")]
+            answers = (dg.SkipReason(f"Nothing can be dispatched: {error}"),)
         yield from answers
 
     return wave_dispatcher

@@ -16,6 +16,7 @@ a record type is never imported before those it depends on.
 """
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
@@ -147,10 +148,13 @@ def _runs_of(
     """Groups of due batches that can share a run, none larger than a run may be."""
     group: list[Batch] = []
     ordered = sorted(batches, key=lambda batch: (batch.record_type_id, batch.batch_number))
+    # By all batches of the wave: how many are due changes from look to look, and the parts would with it.
+    whole = Counter(batch.record_type for batch in ordered if batch.changed_since is None)
     for batch in ordered:
         if batch.status is not status or not _is_due(batch, now):
             continue
-        if group and not (_continues(group[-1], batch) and _has_room(group, batch, limits)):
+        most = limits.whole_batches(whole[batch.record_type])
+        if group and not (_continues(group[-1], batch) and _has_room(group, batch, limits, most=most)):
             yield tuple(group)
             group = []
         group.append(batch)
@@ -158,11 +162,11 @@ def _runs_of(
         yield tuple(group)
 
 
-def _has_room(group: Sequence[Batch], batch: Batch, limits: Limits) -> bool:
+def _has_room(group: Sequence[Batch], batch: Batch, limits: Limits, *, most: int) -> bool:
     whole = sum(one.changed_since is None for one in (*group, batch))
     changes = sum(one.expected_records for one in (*group, batch) if one.changed_since is not None)
     return (
-        whole <= limits.dispatch_batches
+        whole <= most
         and len(group) < limits.dispatch_increments
         and (changes <= limits.dispatch_changes or batch.changed_since is None)
     )

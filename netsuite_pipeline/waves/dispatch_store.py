@@ -16,6 +16,7 @@ from netsuite_pipeline.waves.job_state import WaveChange
 from netsuite_pipeline.waves.job_store import lock_job
 from netsuite_pipeline.waves.model import (
     IN_FLIGHT,
+    OPEN_JOBS,
     BatchStatus,
     Dispatch,
     JobStatus,
@@ -45,6 +46,23 @@ class InFlight:
     key: str
     run_id: str | None
 
+
+@dataclass(frozen=True, kw_only=True)
+class JobPulse:
+    """What may change with every batch, and what lets the dispatcher act when it does: a dispatch is over."""
+
+    job_id: str
+    status: JobStatus
+    dispatches: int
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the job is under way and nothing of it is in flight."""
+        return self.status is JobStatus.RUNNING and self.dispatches == 0
+
+
+# Of all open jobs; empty when none is under way.
+Pulse = tuple[JobPulse, ...]
 
 _DISPATCHABLE = (
     import_jobs.c.status == JobStatus.RUNNING,
@@ -86,6 +104,24 @@ class DispatchStore(StateStore):
             return self._transactions.run(work)
         except _Beaten:
             return False
+
+    def pulse(self) -> Pulse:
+        """How many dispatches each open job has in flight, in one statement that reads no more than these batches."""
+        row = wave_batches.c
+        counted = (
+            select(func.count(row.dispatch_key.distinct()))
+            .where(row.job_id == import_jobs.c.job_id, row.status.in_(sorted(IN_FLIGHT)))
+            .scalar_subquery()
+        )
+        statement = (
+            select(import_jobs.c.job_id, import_jobs.c.status, counted.label("dispatches"))
+            .where(import_jobs.c.status.in_(sorted(OPEN_JOBS)))
+            .order_by(import_jobs.c.job_id)
+        )
+        rows = self._transactions.read(lambda connection: connection.execute(statement).all())
+        return tuple(
+            JobPulse(job_id=one.job_id, status=JobStatus(one.status), dispatches=one.dispatches) for one in rows
+        )
 
     def in_flight(self, job_id: str) -> list[InFlight]:
         """The dispatches of a job that are not over, to be compared with the runs that carry them."""

@@ -3,6 +3,7 @@
 Reading the environment is `settings`' business.
 """
 
+import math
 from dataclasses import dataclass
 
 from netsuite_pipeline.record_types.failure import FailureCategory
@@ -11,6 +12,9 @@ from netsuite_pipeline.settings import Settings
 # A batch of which little is read costs a run some 30 ms (measured), a whole one of 1,000 wide records 100 to 300 ms.
 _INCREMENTS_FOR_A_BATCH = 10
 _CHANGES_FOR_A_BATCH = 1000
+# A run takes three to four seconds from its turn to its first question, as long as ten batches with a run's usual two
+# requests in flight and answers within a second.
+_WORTH_A_RUN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +25,7 @@ class Limits:
     in seconds. `retryable` are the categories whose failures are tried again, `retry_attempts` how often. Imports wait
     `outage_timeout` seconds for a NetSuite that does not answer; people are told of a wave without progress for
     `wave_timeout`. With `dynamic_sizing` the batches in flight are from `wave_size_min` to `wave_size`, `in_flight_now`
-    at this moment (None: not decided yet).
+    at this moment (None: not decided yet). `runs_at_once` talk to NetSuite at the same time (None: nobody knows).
     """
 
     wave_size: int
@@ -37,6 +41,7 @@ class Limits:
     dynamic_sizing: bool = False
     wave_size_min: int = 1
     in_flight_now: int | None = None
+    runs_at_once: int | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
@@ -78,8 +83,24 @@ class Limits:
 
     @property
     def dispatch_batches(self) -> int:
-        """The most whole batches that one run takes; never more than may be in flight, or it could never start."""
-        return self.run_batches if self.in_flight is None else min(self.run_batches, self.in_flight)
+        """The most whole batches that one run takes: of those in flight, a run waits for each that is at work, or slots
+        of NetSuite's would be empty while the next one is dispatched.
+        """
+        if self.in_flight is None:
+            return self.run_batches
+        return max(1, min(self.run_batches, self.in_flight // (2 * self.runs_at_once if self.runs_at_once else 1)))
+
+    def whole_batches(self, batches: int) -> int:
+        """How many of that many whole batches of a record type each run takes: as good as equal parts.
+
+        Runs that are at work at the same time end at the same time then. A run that is left alone has its own share of
+        NetSuite's slots only, and the others are empty.
+        """
+        if not self.runs_at_once:
+            return self.dispatch_batches
+        at_once = min(self.runs_at_once, max(1, batches // _WORTH_A_RUN))
+        rounds = math.ceil(batches / (self.dispatch_batches * at_once))
+        return math.ceil(batches / (rounds * at_once))
 
     @property
     def dispatch_increments(self) -> int:

@@ -15,8 +15,8 @@ from netsuite_pipeline.waves.model import BatchStatus
 # What is seen in between is the effect of the last decision.
 _INTERVAL = dt.timedelta(seconds=60)
 WINDOW = dt.timedelta(seconds=300)
-# Several times the start of a run; a wave in a queue that moves does not reach it.
-_LONG_WAIT = dt.timedelta(seconds=120)
+# A run of 75 batches takes up to two minutes at answers of 3 s; in a queue that moves a batch does not wait longer.
+_LONG_WAIT = dt.timedelta(seconds=300)
 _SHORT_WAIT = dt.timedelta(seconds=30)
 _MANY_FAILURES = 0.1
 _FEW_FAILURES = 0.02

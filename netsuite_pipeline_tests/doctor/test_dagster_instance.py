@@ -48,7 +48,7 @@ def test_the_shipped_instance_fits_the_settings_and_misses_its_daemon(findings: 
     daemon = findings.pop("dagster.daemon")
     assert (daemon.status, daemon.remedy.startswith("start it")) == (Status.ERROR, True)
     assert {finding.status for finding in findings.values()} == {Status.OK}
-    assert findings["dagster.batches_in_flight"].found == "25 x 2 = 50; WAVE_SIZE=300"
+    assert findings["dagster.batches_in_flight"].found == "75 x 2 = 150; WAVE_SIZE=300"
     assert findings["dagster.code_location"].found == "23 assets, 2 sensors"
     assert findings["dagster.pool"].found.startswith("2 runs at once with 2 requests each")
 

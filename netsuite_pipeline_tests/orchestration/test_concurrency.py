@@ -103,6 +103,19 @@ def test_the_pool_is_known_before_the_first_run_of_it(
     assert (pool.name, pool.limit, pool.from_default) == ("netsuite_api", 2, True)
 
 
+def test_the_dispatcher_cuts_a_wave_into_as_many_runs_as_may_be_at_work(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCH_SIZE", "5")
+    instance.event_log_storage.set_concurrency_slots(netsuite_pool(), 2)
+    assert plan(definitions, instance, "customer").success
+    number = len(batches(instance, "customer"))
+    assert 20 <= number <= 75
+    with dg.build_sensor_context(instance=instance, resources={"pipeline": PipelineResource()}) as context:
+        data = definitions.resolve_sensor_def("wave_dispatcher").evaluate_tick(context)
+    assert len(data.run_requests or []) == 2
+
+
 def test_an_instance_without_a_limit_has_none(instance: dg.DagsterInstance) -> None:
     assert pool_limit(instance) is None
 

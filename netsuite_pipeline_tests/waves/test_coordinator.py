@@ -129,6 +129,40 @@ def test_a_run_larger_than_the_wave_size_is_cut_to_it(limits: Limits) -> None:
     assert sizes(decide(state(wave(1, *many({PENDING: 9}))), replace(limits, wave_size=3))) == [3]
 
 
+@pytest.mark.parametrize(
+    ("due", "runs"),
+    [
+        (300, [75, 75, 75, 75]),
+        (144, [72, 72]),
+        (157, [40, 40, 40, 37]),
+        (25, [13, 12]),
+        (19, [19]),
+        (1, [1]),
+    ],
+)
+def test_runs_that_are_at_work_at_the_same_time_get_equal_parts(limits: Limits, due: int, runs: list[int]) -> None:
+    two = replace(limits, run_batches=75, runs_at_once=2)
+    assert sizes(decide(state(wave(1, *many({PENDING: due}))), two)) == runs
+
+
+def test_the_parts_of_a_wave_stay_as_they_are_while_it_gets_less(limits: Limits) -> None:
+    two = replace(limits, run_batches=75, runs_at_once=2)
+    rest = wave(1, *many({PROCESSING: 225, PENDING: 75}))
+    assert sizes(decide(state(rest), two)) == [75]
+
+
+def test_runs_are_small_enough_for_one_to_wait_behind_each_that_is_at_work(limits: Limits) -> None:
+    small = replace(limits, wave_size=100, run_batches=75, runs_at_once=2)
+    assert sizes(decide(state(wave(1, *many({PENDING: 100}))), small)) == [25, 25, 25, 25]
+    tiny = replace(limits, wave_size=3, run_batches=75, runs_at_once=2)
+    assert sizes(decide(state(wave(1, *many({PENDING: 3}))), tiny)) == [1, 1, 1]
+
+
+def test_with_coordination_off_a_level_is_cut_into_equal_parts_as_well(limits: Limits) -> None:
+    at_once = replace(limits, run_batches=75, runs_at_once=2, coordination=False)
+    assert sizes(decide(state(wave(1, *many({PENDING: 310}))), at_once)) == [52, 52, 52, 52, 52, 50]
+
+
 def test_the_next_wave_of_a_level_starts_at_the_threshold(limits: Limits) -> None:
     later = wave(2, *many({PENDING: 5}, start=10))
     below = decide(state(wave(1, *many({COMPLETED: 8, PROCESSING: 2})), later), limits)

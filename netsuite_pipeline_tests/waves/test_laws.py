@@ -112,9 +112,17 @@ class Coordination(RuleBasedStateMachine):
         threshold=st.sampled_from([1, 50, 90, 100]),
         delay=st.sampled_from([0, 30]),
         attempts=st.integers(0, 2),
+        runs_at_once=st.sampled_from([None, 1, 2]),
     )
     def plan(
-        self, counts: list[int], wave_size: int, run_batches: int, threshold: int, delay: int, attempts: int
+        self,
+        counts: list[int],
+        wave_size: int,
+        run_batches: int,
+        threshold: int,
+        delay: int,
+        attempts: int,
+        runs_at_once: int | None,
     ) -> None:
         self.limits = Limits(
             wave_size=wave_size,
@@ -127,6 +135,7 @@ class Coordination(RuleBasedStateMachine):
             retryable=frozenset(FailureCategory) - FINAL,
             continue_on_permanent=True,
             coordination=True,
+            runs_at_once=runs_at_once,
         )
         by_level: dict[int, list[Batch]] = {}
         for (name, type_id, level), count in zip(TYPES, counts, strict=True):

@@ -80,8 +80,8 @@ def test_a_few_failures_of_a_few_batches_say_nothing(sized: Limits) -> None:
 
 
 def test_a_long_wait_for_runs_takes_a_quarter(sized: Limits) -> None:
-    given = state(dispatched=80, completed=10, waited=3 * MINUTE)
-    assert change(None, given, sized) == (75, "a batch has waited 180 s for its run")
+    given = state(dispatched=80, completed=10, waited=6 * MINUTE)
+    assert change(None, given, sized) == (75, "a batch has waited 360 s for its run")
 
 
 def test_it_grows_while_all_are_in_flight_and_none_waits(sized: Limits) -> None:

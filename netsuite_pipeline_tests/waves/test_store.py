@@ -265,6 +265,30 @@ def test_a_dispatch_without_a_run_is_issued_again_until_one_is_known(
     assert [held.run_id for held in store.in_flight(JOB)] == ["run-1"]
 
 
+def test_the_pulse_is_of_open_jobs_and_changes_when_the_last_batch_of_a_dispatch_is_over(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    def pulse() -> list[tuple[str, JobStatus, int, bool]]:
+        return [(one.job_id, one.status, one.dispatches, one.is_quiet) for one in store.pulse()]
+
+    assert store.pulse() == ()
+    store.create_job("job-0", record_types=[], with_dependencies=True, trigger="cli", now=now)
+    planned({"customer": (0, 7)})
+    planning = ("job-0", JobStatus.PLANNING, 0, False)
+    assert pulse() == [planning, (JOB, JobStatus.RUNNING, 0, True)]
+    for dispatch in dispatches(store, limits, now):
+        store.claim_dispatch(dispatch, in_flight_limit=None, now=now)
+        store.start_batches(dispatch.key, ranges(dispatch), run_id="run", now=now)
+    assert pulse() == [planning, (JOB, JobStatus.RUNNING, 2, False)]
+    first, last = ranges(dispatch)
+    complete(store, dispatch, first, "run", now)
+    assert pulse() == [planning, (JOB, JobStatus.RUNNING, 2, False)]
+    complete(store, dispatch, last, "run", now)
+    assert pulse() == [planning, (JOB, JobStatus.RUNNING, 1, False)]
+    store.fail_job(JOB, "enough", now=now)
+    assert pulse()[:1] == [planning]
+
+
 def test_a_run_starts_the_batches_of_its_dispatch_and_may_do_so_again(
     store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
 ) -> None:
