@@ -24,7 +24,7 @@ def test_nothing_needs_to_be_set_to_load():
     assert (settings.netsuite_auth, settings.batch_size, settings.run_batches, settings.wave_size) == (
         "m2m",
         1000,
-        25,
+        75,
         300,
     )
     assert settings.warehouse_url.get_secret_value() == f"sqlite:///{Path.cwd() / 'warehouse.db'}"
