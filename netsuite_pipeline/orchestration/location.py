@@ -14,6 +14,7 @@ from netsuite_pipeline.orchestration.jobs import build_import_job, build_start_i
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.orchestration.schedules import build_schedules
 from netsuite_pipeline.orchestration.sensors import build_discovery_sensor, build_dispatcher_sensor
+from netsuite_pipeline.orchestration.waves_job import build_waves_job
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.settings import Settings
 
@@ -33,7 +34,7 @@ def build_definitions(catalog: Catalog, settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=assets,
         asset_checks=[build_completeness_check(record_type) for record_type in catalog],
-        jobs=[*import_jobs, start_import],
+        jobs=[*import_jobs, start_import, build_waves_job()],
         sensors=[build_dispatcher_sensor(catalog, import_jobs), build_discovery_sensor(catalog)],
         schedules=build_schedules(start_import, settings),
         # One process per run: it starts sooner, and its death is the run's.

@@ -35,6 +35,11 @@ def start_import_name() -> str:
     return _of_tenant("start_import")
 
 
+def waves_name() -> str:
+    """The Dagster job that looks after an import."""
+    return _of_tenant("waves")
+
+
 def netsuite_pool() -> str:
     """The pool that limits the runs that talk to an account at once; dagster.yaml sets how many."""
     return pool_of(tenant_of_process())

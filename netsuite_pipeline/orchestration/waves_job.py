@@ -1,0 +1,129 @@
+"""The job `waves`: in Dagster's UI, what the commands `netsuite-pipeline waves ...` do in a terminal.
+
+What the actions are is in `wave_actions`. A run that planned an import is over by then: terminating it changes nothing.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import dagster as dg
+from pydantic import Field
+
+from netsuite_pipeline.orchestration import wave_actions
+from netsuite_pipeline.orchestration.faults import expected_as_failures
+from netsuite_pipeline.orchestration.names import waves_name
+from netsuite_pipeline.orchestration.resources import PipelineResource
+from netsuite_pipeline.waves.errors import Refused
+from netsuite_pipeline.waves.limits import Limits
+from netsuite_pipeline.waves.progress import JobSummary
+from netsuite_pipeline.waves.store import WaveStore
+
+WAVES_OP = "look_after_import"
+
+
+class Action(StrEnum):
+    """What is wanted of an import."""
+
+    STATUS = "status"
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    RETRY = "retry"
+    RESET = "reset"
+
+
+class LookAfter(dg.Config):
+    """What to do with which import. The default is to show the latest."""
+
+    action: Action = Field(default=Action.STATUS, description="status, pause, resume, cancel, retry or reset.")
+    job: str = Field(default="", description="Job id; empty: the latest import.")
+    wave: int = Field(default=0, description="For reset: the number of the wave.")
+    force: bool = Field(default=False, description="For reset: also while runs of the wave are alive.")
+
+
+def build_waves_job() -> dg.JobDefinition:
+    """The job that shows an import and lets a person pause, resume, cancel or retry it, or reset a wave of it."""
+
+    @dg.op(name=WAVES_OP, description="Shows an import, or does something to it. The output's metadata has its waves.")
+    def look_after_import(context: dg.OpExecutionContext, config: LookAfter, pipeline: PipelineResource) -> None:
+        with expected_as_failures(), wave_actions.opened_store(pipeline) as store:
+            job_id = config.job or _latest(store)
+            attempts = Limits.of(pipeline.settings()).retry_attempts
+            for sentence in _carry_out(store, context.instance, job_id, config=config, attempts=attempts):
+                context.log.info(sentence)
+            summary = store.job_summary(job_id)
+        context.add_output_metadata(_shown(summary))
+
+    @dg.job(name=waves_name(), description="Looks after an import: status, pause, resume, cancel, retry, reset.")
+    def waves() -> None:
+        look_after_import()
+
+    return waves
+
+
+def _latest(store: WaveStore) -> str:
+    job = store.latest_job()
+    if job is None:
+        raise Refused("There has been no import yet; launch start_import.")
+    return job.job_id
+
+
+def _carry_out(
+    store: WaveStore, instance: dg.DagsterInstance, job_id: str, *, config: LookAfter, attempts: int
+) -> Sequence[str]:
+    match config.action:
+        case Action.STATUS:
+            return ()
+        case Action.PAUSE:
+            return wave_actions.pause(store, job_id).said
+        case Action.RESUME:
+            return wave_actions.resume(store, job_id).said
+        case Action.CANCEL:
+            return wave_actions.cancel(store, job_id).said
+        case Action.RETRY:
+            return wave_actions.retry(store, instance, job_id, attempts=attempts).said
+        case Action.RESET:
+            wave = wave_actions.concerned(store, instance, job_id, wave=config.wave)
+            if not config.force:
+                wave.check()
+            return (*wave.said, *wave_actions.reset(store, instance, wave, attempts=attempts).said)
+
+
+def _shown(summary: JobSummary) -> dict[str, dg.MetadataValue]:
+    job = summary.job
+    waves = [
+        dg.TableRecord(
+            {
+                "wave": wave.number,
+                "level": wave.level,
+                "status": wave.status.value,
+                "batches": wave.total,
+                "completed": wave.completed,
+                "in flight": wave.in_flight,
+                "failed": wave.failed,
+                "retried": wave.retried,
+                "to retry": wave.retrying,
+            }
+        )
+        for wave in summary.waves
+    ]
+    failed = [
+        f"{batch.record_type} {batch.key} ({batch.category}, {batch.attempts} attempts): {batch.reason}"
+        for batch in summary.failed_batches
+    ]
+    columns = [
+        dg.TableColumn(name, "string" if name == "status" else "int") for name in (waves[0].data if waves else ())
+    ]
+    return {
+        "import": dg.MetadataValue.text(job.job_id),
+        "status": dg.MetadataValue.text(_standing(summary)),
+        "waves": dg.MetadataValue.table(waves, dg.TableSchema(columns)),
+        **({"reason": dg.MetadataValue.text(job.failure_reason)} if job.failure_reason else {}),
+        **({"failed batches": dg.MetadataValue.md("\n".join(f"- {one}" for one in failed))} if failed else {}),
+    }
+
+
+def _standing(summary: JobSummary) -> str:
+    job = summary.job
+    asked = ", being cancelled" if job.cancelled_at else ", paused" if job.paused_at else ""
+    return job.status.value + (asked if job.finished_at is None else "")
