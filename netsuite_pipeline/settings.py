@@ -141,6 +141,12 @@ class Settings(BaseSettings):
         description="On: batches in flight follow what is seen, from WAVE_SIZE_MIN to WAVE_SIZE.",
     )
     wave_size_min: int = Field(50, ge=1, le=100_000, description="The fewest that WAVE_DYNAMIC_SIZING goes down to.")
+    wave_nightly_reserve: int = Field(
+        90,
+        ge=0,
+        le=99,
+        description="Percent of WAVE_SIZE that full imports leave while an import of changes is under way.",
+    )
     wave_completion_threshold: int = Field(
         90,
         ge=1,

@@ -1,6 +1,7 @@
-"""What people should know of an import beside its progress: NetSuite is away, or a wave is stuck. Sentences only.
+"""What people should know of an import beside its progress: NetSuite is away, a wave is stuck, or it makes room for
+another. Sentences only.
 
-When that is so is decided in `waves.circuit` and `waves.stuck`.
+When that is so is decided in `waves.circuit`, `waves.stuck` and `waves.lanes`.
 """
 
 from collections.abc import Callable
@@ -8,8 +9,9 @@ from collections.abc import Callable
 from netsuite_pipeline.settings import Settings, SettingsError
 from netsuite_pipeline.warehouse.missing_columns import account_of
 from netsuite_pipeline.waves.circuit import CLOSED, Circuit
+from netsuite_pipeline.waves.lanes import goes_first, makes_room_for
 from netsuite_pipeline.waves.limits import Limits
-from netsuite_pipeline.waves.model import OPEN_JOBS, utc_now
+from netsuite_pipeline.waves.model import OPEN_JOBS, JobStatus, utc_now
 from netsuite_pipeline.waves.progress import JobSummary
 from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline.waves.stuck import StuckWave, activity_of_summary, stuck_waves
@@ -30,6 +32,14 @@ def stuck_in(summary: JobSummary, circuit: Circuit, settings: Settings) -> tuple
     return stuck_waves(waves, job=summary.job, circuit=circuit, now=utc_now(), timeout=timeout)
 
 
+def room_for_nightly(summary: JobSummary, store: WaveStore, settings: Settings) -> str | None:
+    """That the import holds batches back for a night's changes; None if it does not."""
+    if summary.job.status is not JobStatus.RUNNING:
+        return None
+    nightly = goes_first(summary.job, store.open_jobs())
+    return None if nightly is None else makes_room_for(nightly, Limits.of(settings))
+
+
 def cautions(store: WaveStore, settings: Settings) -> Callable[[JobSummary], list[str]]:
     """Says what to look at in an import as it is when asked; nothing once it has ended."""
 
@@ -38,6 +48,6 @@ def cautions(store: WaveStore, settings: Settings) -> Callable[[JobSummary], lis
             return []
         circuit = circuit_of(store, settings)
         stuck = [wave.sentence for wave in stuck_in(summary, circuit, settings)]
-        return [*([circuit.waiting_for] if circuit.waiting_for else []), *stuck]
+        return [*filter(None, [circuit.waiting_for, room_for_nightly(summary, store, settings)]), *stuck]
 
     return look

@@ -30,7 +30,12 @@ def print_document(document: Mapping[str, Any]) -> None:
 
 
 def status_document(
-    summary: JobSummary, circuit: Circuit, stuck: Sequence[StuckWave], backfills: Sequence[BackfillProgress]
+    summary: JobSummary,
+    *,
+    circuit: Circuit,
+    room: str | None,
+    stuck: Sequence[StuckWave],
+    backfills: Sequence[BackfillProgress],
 ) -> dict[str, Any]:
     """An import with its waves, record types and failed batches (a sample), what holds it up, and the UI's backfills
     beside it.
@@ -42,6 +47,7 @@ def status_document(
         "failed_batches": [asdict(batch) for batch in summary.failed_batches],
         # Nobody asks while no import is open.
         "netsuite_away": circuit.waiting_for if summary.job.status in OPEN_JOBS else None,
+        "makes_room": room,
         "stuck_waves": [{"number": wave.number, "since": wave.since, "advice": wave.sentence} for wave in stuck],
         "backfills": [asdict(backfill) for backfill in backfills],
     }

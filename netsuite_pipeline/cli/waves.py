@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from netsuite_pipeline.cli.cautions import cautions, circuit_of, stuck_in
+from netsuite_pipeline.cli.cautions import cautions, circuit_of, room_for_nightly, stuck_in
 from netsuite_pipeline.cli.console import results
 from netsuite_pipeline.cli.dagster_instance import dagster_instance
 from netsuite_pipeline.cli.progress import backfill_lines, missing_lines, status_view, types_table
@@ -54,7 +54,8 @@ def status(
         if as_json:
             circuit = circuit_of(store, settings)
             stuck = stuck_in(summary, circuit, settings)
-            print_document(status_document(summary, circuit, stuck, backfills))
+            room = room_for_nightly(summary, store, settings)
+            print_document(status_document(summary, circuit=circuit, room=room, stuck=stuck, backfills=backfills))
             return
         if not watching:
             results.print(status_view(summary, look(summary)))

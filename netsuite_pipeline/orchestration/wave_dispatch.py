@@ -6,7 +6,7 @@ every change of a batch is a guarded update in `waves.store`, so a tick may be c
 
 import datetime as dt
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import dagster as dg
@@ -24,11 +24,13 @@ from netsuite_pipeline.orchestration.tags import (
     WAVE,
 )
 from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.tenant_name import tenant_of_process
 from netsuite_pipeline.waves.circuit import CLOSED, Circuit
 from netsuite_pipeline.waves.coordinator import decide
 from netsuite_pipeline.waves.dispatch_store import InFlight
 from netsuite_pipeline.waves.failure_policy import retry_at
-from netsuite_pipeline.waves.job_state import Decision, JobState
+from netsuite_pipeline.waves.job_state import Decision, JobState, count_in_flight
+from netsuite_pipeline.waves.lanes import beside_a_nightly, goes_first, makes_room_for, run_priority
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import BatchStatus, Dispatch, ImportMode, Job, JobStatus, WaveStatus, utc_now
 from netsuite_pipeline.waves.sizing import is_due, resized
@@ -44,8 +46,6 @@ _DECLARED_OTHERWISE = (
     " file or was edited since, or the version is another. Restart the daemon and the web server, and start the import"
     " again."
 )
-
-_NIGHTLY_PRIORITY = "10"
 
 _LOGGER = logging.getLogger(__name__)
 # When the log was told last of each stuck wave; the process of the sensor lives longer than a look.
@@ -113,7 +113,7 @@ class WaveDispatcher:
         if self._is_declared_otherwise(job) and not _is_begun(state):
             self._store.fail_job(job.job_id, _DECLARED_OTHERWISE, now=now)
             return [], _DECLARED_OTHERWISE
-        limits = self._sized(state)
+        limits, room = self._beside_a_nightly(job, self._sized(state))
         decision, resumes = decide(state, limits), state.job.resumes
         self._store.update_waves(job.job_id, decision.wave_changes, now=now, resumes=resumes)
         claimed = [
@@ -127,8 +127,15 @@ class WaveDispatcher:
             if not self._store.finish_job(job.job_id, status=end.status, reason=end.reason, now=now, resumes=resumes):
                 self._store.correct_waves(job.job_id, now=now)
         wanted = [dispatch for dispatch in (*again, *claimed) if dispatch.record_type in self._record_types]
-        requests = [_run_request(dispatch, job) for dispatch in wanted]
-        return requests, _sentences(decision, self._stuck(state))
+        requests = list(_run_requests(wanted, job, ahead=count_in_flight(state.waves), now=now))
+        return requests, _sentences(decision, room, self._stuck(state))
+
+    def _beside_a_nightly(self, job: Job, limits: Limits) -> tuple[Limits, str | None]:
+        """The limits of a full import while an import of changes is under way, and that it makes room for it."""
+        nightly = goes_first(job, self._store.open_jobs()) if job.mode is ImportMode.FULL else None
+        if nightly is None:
+            return limits, None
+        return beside_a_nightly(limits), makes_room_for(nightly, limits)
 
     def _stuck(self, state: JobState) -> Sequence[StuckWave]:
         """Waves whose runs make no progress; the log is told once in WAVE_TIMEOUT seconds."""
@@ -223,8 +230,9 @@ class WaveDispatcher:
         self._store.release(held, reason=reason, retry_at=again, now=now)
 
 
-def _sentences(decision: Decision, stuck: Sequence[StuckWave]) -> str | None:
-    return " ".join([*filter(None, [decision.waiting_for]), *(wave.sentence for wave in stuck)]) or None
+def _sentences(decision: Decision, room: str | None, stuck: Sequence[StuckWave]) -> str | None:
+    waiting = [decision.waiting_for, room] if decision.waiting_for else []
+    return " ".join([*filter(None, waiting), *(wave.sentence for wave in stuck)]) or None
 
 
 def _is_news(wave: StuckWave, now: dt.datetime) -> bool:
@@ -242,10 +250,22 @@ def _is_begun(state: JobState) -> bool:
     return any(batch.status is not BatchStatus.PENDING for wave in state.waves for batch in wave.batches)
 
 
-def _run_request(dispatch: Dispatch, job: Job) -> dg.RunRequest:
+def _run_requests(dispatches: Iterable[Dispatch], job: Job, *, ahead: int, now: dt.datetime) -> Iterator[dg.RunRequest]:
+    """The runs of the dispatches, when the job has `ahead` batches in flight already."""
+    for dispatch in dispatches:
+        yield _run_request(dispatch, _priority(job, ahead=ahead, now=now))
+        ahead += len(dispatch.batches)
+
+
+def _priority(job: Job, *, ahead: int, now: dt.datetime) -> int | None:
+    """A night's changes must not wait behind a long import; one company's full imports take turns with nobody."""
+    if job.mode is ImportMode.FULL and tenant_of_process() is None:
+        return None
+    return run_priority(job.mode, ahead=ahead, now=now)
+
+
+def _run_request(dispatch: Dispatch, priority: int | None) -> dg.RunRequest:
     """The run of a dispatch. Its key is the dispatch's, so Dagster launches it once however often it is asked."""
-    # A night's changes must not wait behind a long backfill; runs are short, so that its turn comes soon.
-    first = {PRIORITY: _NIGHTLY_PRIORITY} if job.mode is ImportMode.INCREMENTAL else {}
     return dg.RunRequest(
         job_name=import_job_name(dispatch.record_type),
         run_key=dispatch.key,
@@ -255,6 +275,6 @@ def _run_request(dispatch: Dispatch, job: Job) -> dg.RunRequest:
             JOB: dispatch.job_id,
             WAVE: str(dispatch.wave_number),
             DISPATCH: dispatch.key,
-            **first,
+            **({} if priority is None else {PRIORITY: str(priority)}),
         },
     )

@@ -26,6 +26,7 @@ class Limits:
     `outage_timeout` seconds for a NetSuite that does not answer; people are told of a wave without progress for
     `wave_timeout`. With `dynamic_sizing` the batches in flight are from `wave_size_min` to `wave_size`, `in_flight_now`
     at this moment (None: not decided yet). `runs_at_once` talk to NetSuite at the same time (None: nobody knows).
+    `nightly_reserve` is the percentage of `wave_size` that full imports leave to an import of changes (`lanes`).
     """
 
     wave_size: int
@@ -42,6 +43,7 @@ class Limits:
     wave_size_min: int = 1
     in_flight_now: int | None = None
     runs_at_once: int | None = None
+    nightly_reserve: int = 0
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
@@ -67,6 +69,7 @@ class Limits:
             coordination=settings.feature_wave_coordination,
             dynamic_sizing=settings.wave_dynamic_sizing,
             wave_size_min=settings.wave_size_min,
+            nightly_reserve=settings.wave_nightly_reserve,
         )
 
     @property

@@ -220,6 +220,7 @@ def test_the_status_document_holds_waves_types_and_failures(command: Command, st
         "record_types",
         "failed_batches",
         "netsuite_away",
+        "makes_room",
         "stuck_waves",
         "backfills",
     ]
@@ -281,3 +282,16 @@ def test_status_names_a_wave_without_progress_and_the_way_out(
     assert f"`netsuite-pipeline waves reset {job} 1`" in answer.output
     (stuck,) = json.loads(command("waves", "status", "--json").output)["stuck_waves"]
     assert (stuck["number"], stuck["since"]) == (1, f"{long_ago:%Y-%m-%dT%H:%M:%S}Z")
+
+
+def test_status_says_that_a_full_import_makes_room_for_a_nights_changes(
+    command: Command, store: WaveStore, job: str
+) -> None:
+    assert "goes first" not in command("waves", "status", job).output
+    command("import", "start", "--types", "customer", "--no-dependencies", "--changes")
+    latest = store.latest_job()
+    assert latest is not None
+    said = f"Import of changes {latest.job_id} goes first: until it is over, "
+    assert said in command("waves", "status", job).output
+    assert json.loads(command("waves", "status", job, "--json").output)["makes_room"].startswith(said)
+    assert json.loads(command("waves", "status", "--json").output)["makes_room"] is None
