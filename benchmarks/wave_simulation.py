@@ -29,7 +29,7 @@ from netsuite_pipeline.waves.tables import wave_batches, wave_coordination
 
 # As in the shipped dagster.yaml.
 _POOL = 2
-_AWAY = (200.0, 800.0)
+_AWAY = (100.0, 500.0)
 _NIGHTLY_AT, _NIGHTLY_BATCHES = 150.0, 100
 
 
