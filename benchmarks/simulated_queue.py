@@ -44,10 +44,9 @@ class RunQueue:
                 break
             if run.is_full and self.full is not None and tagged[run.tenant] >= self.full:
                 continue
-            # Dagster counts a run here before it looks at the pool.
-            tagged[run.tenant] += run.is_full
             if pooled[run.tenant] >= self.pool:
                 continue
+            tagged[run.tenant] += run.is_full
             pooled[run.tenant] += 1
             taken.append(run)
         self._waiting = [run for run in self._waiting if run not in taken]

@@ -75,6 +75,7 @@ class SimulatedJob:
     most: int = 0
     done: int = 0
     began: float | None = None
+    luck: random.Random = field(default_factory=random.Random)
     finished: float | None = None
 
 
@@ -93,7 +94,7 @@ class Simulation:
 
     def __init__(self, *, queue: RunQueue, limits: Limits, rule: Rule, failing: float, seed: int) -> None:
         self.queue, self.limits, self.rule, self.failing = queue, limits, rule, failing
-        self.random = random.Random(seed)
+        self.seed = seed
         self.tenants: list[Tenant] = []
         self.clock = 0.0
         self.work = 0.0
@@ -125,6 +126,8 @@ class Simulation:
         tenant.store.create_job(
             job.job_id, record_types=[], with_dependencies=True, trigger="simulation", now=self.now, mode=mode
         )
+        # Its own, so that what happens to one tenant changes nothing of the others' luck.
+        job.luck.seed(f"{self.seed} {job.job_id}")
         retries = self.limits.retry_attempts
         tenant.store.save_plan(job.job_id, types=types, waves=waves, max_retries=retries, now=self.now)
         tenant.jobs[job.job_id] = job
@@ -224,9 +227,9 @@ class Simulation:
                 self._fail(tenant, dispatch, batch, run_id, FailureCategory.API_UNAVAILABLE)
             else:
                 share = 1.0 if batch.changed_since is None else _CHANGES_SHARE
-                yield share * self.random.lognormvariate(0.0, 0.5)
-                if self.random.random() < self.failing:
-                    self._fail(tenant, dispatch, batch, run_id, self.random.choice(_CATEGORIES))
+                yield share * job.luck.lognormvariate(0.0, 0.5)
+                if job.luck.random() < self.failing:
+                    self._fail(tenant, dispatch, batch, run_id, job.luck.choice(_CATEGORIES))
                 else:
                     self._complete(tenant, dispatch, batch, run_id)
             job.in_flight -= 1
