@@ -117,7 +117,7 @@ class Simulation:
     def add(self, tenant: Tenant, batches: int, *, mode: ImportMode = ImportMode.FULL) -> None:
         """Plans an import now."""
         job = SimulatedJob(job_id=f"{tenant.name}-{mode}", mode=mode, asked=self.clock)
-        by_level = _planned(job, batches)
+        by_level = _planned(job, batches, max_retries=self.limits.retry_attempts)
         types = [
             RecordTypePlan(record_type=name, level=level, available=True, expected_records=0)
             for name, _, level, _ in _LEVELS
@@ -128,8 +128,7 @@ class Simulation:
         )
         # Its own, so that what happens to one tenant changes nothing of the others' luck.
         job.luck.seed(f"{self.seed} {job.job_id}")
-        retries = self.limits.retry_attempts
-        tenant.store.save_plan(job.job_id, types=types, waves=waves, max_retries=retries, now=self.now)
+        tenant.store.save_plan(job.job_id, types=types, waves=waves, now=self.now)
         tenant.jobs[job.job_id] = job
 
     def add_later(self, tenant: Tenant, batches: int, *, at: float, mode: ImportMode) -> None:
@@ -249,6 +248,7 @@ class Simulation:
     def _fail(self, tenant: Tenant, dispatch: Dispatch, batch: Batch, run_id: str, category: FailureCategory) -> None:
         due = retry_at(
             category,
+            record_type=dispatch.record_type,
             attempt=dispatch.attempt,
             max_retries=batch.max_retries,
             dispatch_key=dispatch.key,
@@ -269,7 +269,7 @@ class Simulation:
             job.unfinished[job.levels[batch.batch_id]] -= 1
 
 
-def _planned(job: SimulatedJob, batches: int) -> dict[int, list[Batch]]:
+def _planned(job: SimulatedJob, batches: int, *, max_retries: int) -> dict[int, list[Batch]]:
     """The batches of the job by level; it learns of them."""
     by_level: dict[int, list[Batch]] = {}
     since = START - dt.timedelta(days=1) if job.mode is ImportMode.INCREMENTAL else None
@@ -284,6 +284,7 @@ def _planned(job: SimulatedJob, batches: int) -> dict[int, list[Batch]]:
                 batch_number=number,
                 expected_records=1000 if since is None else 10,
                 changed_since=since,
+                max_retries=max_retries,
             )
             by_level.setdefault(level, []).append(one)
             job.levels[one.batch_id] = level

@@ -159,11 +159,12 @@ def _plan(store: WaveStore, record_type: RecordType, ranges: Sequence[BatchRange
             range=one,
             batch_number=number,
             expected_records=BATCH_ROWS,
+            max_retries=3,
         )
         for number, one in enumerate(ranges)
     ]
     plan = RecordTypePlan(record_type=record_type.name, level=0, available=True)
-    store.save_plan(_JOB, types=[plan], waves=plan_waves({0: batches}, wave_size=300), max_retries=3, now=now)
+    store.save_plan(_JOB, types=[plan], waves=plan_waves({0: batches}, wave_size=300), now=now)
 
 
 def _look_often(store: WaveStore, limits: Limits, ended: threading.Event) -> None:

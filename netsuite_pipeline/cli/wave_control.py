@@ -17,6 +17,7 @@ from netsuite_pipeline.orchestration.partitions import PartitionRegistry
 from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
 from netsuite_pipeline.orchestration.wave_runs import living_runs
 from netsuite_pipeline.record_types.catalog import Catalog
+from netsuite_pipeline.record_types.custom import load_catalog
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.waves.errors import Refused
 from netsuite_pipeline.waves.limits import Limits
@@ -63,10 +64,10 @@ def cancel(job: JobId, as_json: AsJson = False) -> None:
 def retry(job: JobId, as_json: AsJson = False) -> None:
     """Try failed batches of an import again, and what it left when it was stopped or cancelled."""
     pipeline = PipelineResource()
-    attempts = Limits.of(pipeline.settings()).retry_attempts
+    limits = _limits(pipeline)
     with opened_store(pipeline) as store, dagster_instance() as instance:
         registry = PartitionRegistry(instance)
-        result = retry_job(job, store=store, registry=registry, attempts=attempts, now=utc_now())
+        result = retry_job(job, store=store, registry=registry, limits=limits, now=utc_now())
     _tell_set_back(result, as_json)
 
 
@@ -81,7 +82,7 @@ def reset(
     if as_json and not yes:
         raise typer.BadParameter("--json cannot ask; give --yes with it.")
     pipeline = PipelineResource()
-    attempts = Limits.of(pipeline.settings()).retry_attempts
+    limits = _limits(pipeline)
     with opened_store(pipeline) as store, dagster_instance() as instance:
         store.job(job)
         batches = Counter(batch.status for batch in store.batches(job, wave_number=wave))
@@ -96,8 +97,13 @@ def reset(
         if not yes and not typer.confirm("Reset the wave?"):
             raise Refused("Nothing was changed.")
         registry = PartitionRegistry(instance)
-        result = reset_wave(job, wave, store=store, registry=registry, attempts=attempts, now=utc_now())
+        result = reset_wave(job, wave, store=store, registry=registry, limits=limits, now=utc_now())
     _tell_set_back(result, as_json)
+
+
+def _limits(pipeline: PipelineResource) -> Limits:
+    settings = pipeline.settings()
+    return Limits.of(settings, load_catalog(settings))
 
 
 COMMANDS: tuple[Callable[..., None], ...] = (pause, resume, cancel, retry, reset)

@@ -84,7 +84,8 @@ def import_batches(
     if run.dispatch_key is None:
         yield from _load(run, Wanted(ranges=run.ranges), loader=loader, lease=None, writers=writers)
         return
-    lease = Lease(store, dispatch_key=run.dispatch_key, run_id=run.run_id, limits=limits)
+    name = run.record_type.name
+    lease = Lease(store, record_type=name, dispatch_key=run.dispatch_key, run_id=run.run_id, limits=limits)
     lease.take(run.ranges)
     for batch in run.ranges:
         if batch not in lease.held:

@@ -92,7 +92,7 @@ def start_import(
                 source=NetSuiteSource(queries=client, catalog=catalog, batch_size=settings.batch_size),
                 registry=registry,
                 store=store,
-                limits=Limits.of(settings),
+                limits=Limits.of(settings, catalog),
                 batch_size=settings.batch_size,
                 finder=AccountChanges(client=client, engine=engine, catalog=catalog, settings=settings),
                 owner=Owner(integration_id=settings.integration_id, database=settings.warehouse_database),

@@ -96,9 +96,8 @@ class WarehouseIOManager(dg.IOManager):
             )
             # SQLite has one writer at a time.
             writers = 1 if engine.dialect.name == "sqlite" else settings.warehouse_writers
-            imported = import_batches(
-                run, loader=loader, store=WaveStore(engine), limits=Limits.of(settings), writers=writers
-            )
+            limits = Limits.of(settings, self._catalog)
+            imported = import_batches(run, loader=loader, store=WaveStore(engine), limits=limits, writers=writers)
             # An error below would keep the generator, and with it heartbeat and read-ahead, alive in its traceback.
             with closing(imported):
                 for outcome in imported:

@@ -24,8 +24,9 @@ class Lease:
     LostLease and the loader's transaction is rolled back with it.
     """
 
-    def __init__(self, store: WaveStore, *, dispatch_key: str, run_id: str, limits: Limits) -> None:
+    def __init__(self, store: WaveStore, *, record_type: str, dispatch_key: str, run_id: str, limits: Limits) -> None:
         self._store = store
+        self._record_type = record_type
         self._dispatch_key = dispatch_key
         self._run_id = run_id
         self._limits = limits
@@ -70,6 +71,7 @@ class Lease:
             reason=reason,
             retry_at=retry_at(
                 category,
+                record_type=self._record_type,
                 attempt=self._attempt,
                 max_retries=self._max_retries.get(batch, 0),
                 dispatch_key=self._dispatch_key,

@@ -69,7 +69,7 @@ def build_dispatcher_sensor(catalog: Catalog, import_jobs: Sequence[ImportJob]) 
                 dispatcher = WaveDispatcher(
                     instance=context.instance,
                     store=store,
-                    limits=replace(Limits.of(settings), runs_at_once=pool_limit(context.instance)),
+                    limits=replace(Limits.of(settings, catalog), runs_at_once=pool_limit(context.instance)),
                     record_types=catalog.names,
                     declarations=catalog.digest,
                     watch=SourceWatch(store=store, account=account_of(settings), ask=asking(pipeline)),

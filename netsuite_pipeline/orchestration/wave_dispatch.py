@@ -221,6 +221,7 @@ class WaveDispatcher:
         now = utc_now()
         again = retry_at(
             FailureCategory.UNKNOWN,
+            record_type=held.dispatch.record_type,
             attempt=held.dispatch.attempt,
             max_retries=max(batch.max_retries for batch in held.dispatch.batches),
             dispatch_key=held.key,

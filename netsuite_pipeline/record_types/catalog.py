@@ -32,6 +32,7 @@ class Catalog:
             _check_sources(record_type)
             _check_lookups(record_type)
             _check_rules(record_type)
+            _check_failure_policy(record_type)
             self._check_dependencies(record_type)
         _check_shared_tables(declared)
         self._levels = self._compute_levels()
@@ -54,7 +55,9 @@ class Catalog:
     @property
     def digest(self) -> str:
         """32 characters that differ when anything is declared otherwise; a rule's code is known by what it says."""
-        return blake2b(repr([known.declared for known in self]).encode(), digest_size=16).hexdigest()
+        return blake2b(
+            repr([(known.declared, known.failure_policy) for known in self]).encode(), digest_size=16
+        ).hexdigest()
 
     def get(self, name: str) -> RecordType:
         """The record type called `name`; CatalogError naming the known ones otherwise."""
@@ -166,6 +169,11 @@ def _check_rules(record_type: RecordType) -> None:
                 f"Record type {record_type.name!r}: a reason is at most {_REASON_LENGTH} lower-case letters, digits"
                 f" and underscores, unlike {check.reason!r}."
             )
+
+
+def _check_failure_policy(record_type: RecordType) -> None:
+    for category, fault in record_type.failure_policy.faults:
+        raise CatalogError(f"Record type {record_type.name!r}, failures of {category.value}: {fault}.")
 
 
 def _check_shared_tables(declared: list[RecordType]) -> None:

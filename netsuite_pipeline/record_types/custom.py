@@ -16,6 +16,7 @@ from netsuite_pipeline.record_types.catalog import Catalog, CatalogError
 from netsuite_pipeline.record_types.custom_fields import Addition, additions
 from netsuite_pipeline.record_types.custom_model import ExtensionSpec, FileSpec, TypeSpec, read_spec
 from netsuite_pipeline.record_types.custom_yaml import CustomTypesError, Document, Place, parsed, read_document
+from netsuite_pipeline.record_types.failure_policy import FailurePolicy
 from netsuite_pipeline.record_types.model import SINGLE_KEY, Field, RecordType, Source
 
 # The pipeline's own tables beside the record types' (a test compares them with the warehouse).
@@ -136,7 +137,20 @@ class _Reading:
             source=_read_from(extension.source, record_type.source),
             fields=record_type.fields + tuple(addition.field for addition in added if addition.field),
             rules=record_type.rules + tuple(addition.rule for addition in added if addition.rule),
+            failure_policy=self._failure_policy(record_type, extension, (*place, "failures")),
         )
+
+    def _failure_policy(self, record_type: RecordType, extension: ExtensionSpec, place: Place) -> FailurePolicy:
+        if extension.failures is None:
+            return record_type.failure_policy
+        if other := self._line_beside(place, record_type):
+            raise self._document.error(
+                place, f"{record_type.name!r} has failures on line {other}, too; write all of them in one place."
+            )
+        policy = extension.failures.policy
+        for category, fault in policy.faults:
+            raise self._document.error((*place, category.value), f"failures of {category.value}: {fault}.")
+        return policy
 
     def _declared(self, name: str, spec: TypeSpec) -> RecordType:
         place = ("types", name)
@@ -210,15 +224,15 @@ class _Reading:
             remedy = "remove this one or give it another name with `as: …`"
         elif addition.field is not None:
             remedy = f"remove {addition.source!r} from this list"
-        elif other := self._json_list_beside(addition.place, record_type):
+        elif other := self._line_beside(addition.place, record_type):
             return f"{record_type.name!r} has json_columns already, on line {other}; write all of them in one list."
         else:
             remedy = "json_columns are kept under this name, so give the other column another one with `as: …`"
         return f"{record_type.name!r} has a column {name!r} already; {remedy}."
 
-    def _json_list_beside(self, place: Place, record_type: RecordType) -> int | None:
-        """The line of another list that is meant for the type: under its own name and under its table's."""
-        others = [("extend", name, "json_columns") for name in (record_type.name, record_type.table)]
+    def _line_beside(self, place: Place, record_type: RecordType) -> int | None:
+        """The line of the same key that is meant for the type as well: under its own name and under its table's."""
+        others = [("extend", name, place[2]) for name in (record_type.name, record_type.table)]
         return next(
             (self._document.lines[other] for other in others if other in self._document.lines and other != place), None
         )

@@ -18,6 +18,8 @@ from netsuite_pipeline.record_types.custom_names import (
     usable_type_name,
 )
 from netsuite_pipeline.record_types.custom_yaml import CustomTypesError, Document
+from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.record_types.failure_policy import FailurePolicy, RetryPolicy
 
 _COLUMN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _SHOWN = 60
@@ -87,6 +89,7 @@ SourceName = Annotated[str, AfterValidator(_source)]
 SourceTable = Annotated[SourceName, AfterValidator(_table)]
 # Strict: neither true nor 64.0 is a size.
 Whole = Annotated[int, Field(strict=True)]
+Switch = Annotated[bool, Field(strict=True)]
 Id = Annotated[Whole, AfterValidator(_id)]
 Kind = Annotated[ColumnKind, BeforeValidator(_kind)]
 
@@ -105,7 +108,7 @@ class ColumnSpec(_Strict):
     scale: Whole | None = None
     references: str | None = None
     names: dict[str, str] | None = None
-    truncate: Annotated[bool, Field(strict=True)] | None = None
+    truncate: Switch | None = None
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "ColumnSpec":
@@ -142,16 +145,50 @@ def _check_sizes(column: ColumnSpec) -> None:
         )
 
 
+class RetrySpec(_Strict):
+    """What follows from failures of one category."""
+
+    retry: Switch | None = None
+    attempts: Whole | None = None
+    delay: Whole | None = None
+
+
+class FailuresSpec(_Strict):
+    """A type's own answers to failures, by the names of `FailureCategory`. To a refused login there are none."""
+
+    timeout: RetrySpec | None = None
+    api_rate_limit: RetrySpec | None = None
+    api_unavailable: RetrySpec | None = None
+    database: RetrySpec | None = None
+    permanent_error: RetrySpec | None = None
+    unknown: RetrySpec | None = None
+    continue_on_permanent: Switch | None = None
+
+    @property
+    def policy(self) -> FailurePolicy:
+        """The same in the words of a declaration."""
+        said = {category: getattr(self, category.value, None) for category in FailureCategory}
+        return FailurePolicy(
+            retries=tuple(
+                RetryPolicy(category=category, retry=spec.retry, attempts=spec.attempts, delay=spec.delay)
+                for category, spec in said.items()
+                if spec is not None
+            ),
+            continue_on_permanent=self.continue_on_permanent,
+        )
+
+
 class ExtensionSpec(_Strict):
     """What is added to a type: typed columns, and columns that share one JSON column.
 
     `source` is NetSuite's table: instead of the one that a built-in type is read from, or if a type of the user's is
-    not called as its table is.
+    not called as its table is. `failures` are its own answers to failures.
     """
 
     source: SourceTable | None = None
     columns: dict[SourceName, ColumnSpec] = {}
     json_columns: tuple[SourceName, ...] = ()
+    failures: FailuresSpec | None = None
 
 
 class TypeSpec(ExtensionSpec):
@@ -214,6 +251,8 @@ def _sentence(place: tuple[str | int, ...], mistake: Mapping[str, Any]) -> str:
 
 
 def _model_at(place: tuple[str | int, ...]) -> type[BaseModel]:
+    if place[2:3] == ("failures",):
+        return FailuresSpec if len(place) == 3 else RetrySpec
     if len(place) == 4:
         return ColumnSpec
     if len(place) == 2:

@@ -1,7 +1,7 @@
 """The categories of failure, by which every part of the pipeline decides what to do next.
 
 Where an error gets its category: `netsuite.errors` for answers of NetSuite, `warehouse.errors` for the database.
-What follows from a category: `waves.failure_policy`.
+What follows from a category: `waves.failure_policy`, and what a record type says of its own: `failure_policy`.
 """
 
 from enum import StrEnum

@@ -12,6 +12,8 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
 
+from netsuite_pipeline.record_types.failure_policy import AS_SET, FailurePolicy
+
 _COLUMN = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?", re.ASCII)
 
 
@@ -215,7 +217,7 @@ class RecordType:
     `rules` see the typed row, add columns and reject. `absent` names the columns of the target table that this
     account cannot fill (see `without`). `edition` grows whenever columns are added to the target table: what is stored
     then is not what a row of it would hold now, though it came from the same values. `adopted` says that people had the
-    table before, and that it stays as it is.
+    table before, and that it stays as it is. `failure_policy` is its own answer to failures.
     """
 
     name: str
@@ -229,6 +231,7 @@ class RecordType:
     absent: tuple[str, ...] = ()
     edition: int = 0
     adopted: bool = False
+    failure_policy: FailurePolicy = AS_SET
 
     @property
     def batch_field(self) -> Field:
@@ -258,7 +261,7 @@ class RecordType:
 
     @property
     def declared(self) -> tuple[Any, ...]:
-        """All that the type is, for comparing declarations; a rule's code is known by what it says."""
+        """All that decides what is stored of it, for comparing declarations; a rule's code is known by what it says."""
         rules = [
             (rule.of, rule.says) if isinstance(rule, Derived) else (rule.reason, rule.field) for rule in self.rules
         ]

@@ -5,7 +5,7 @@ What is dispatched until then is decided in `coordinator`.
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.waves.job_state import Failures, JobEnd, JobState, count_completed, count_in_flight
@@ -34,22 +34,26 @@ def early_end(state: JobState, limits: Limits) -> JobEnd | None:
     """How the job ends as soon as nothing is in flight, although batches are left; None if it goes on."""
     if state.job.cancelled_at is not None:
         return JobEnd(status=JobStatus.CANCELLED, reason="Cancelled. `waves retry` imports what is left.")
-    reason = _stopping_failure(state, limits) or _outage_too_long(state, limits)
+    reason = stopping_failure(state.failures, limits) or _outage_too_long(state, limits)
     return None if reason is None else JobEnd(status=JobStatus.FAILED, reason=reason)
 
 
-def _stopping_failure(state: JobState, limits: Limits) -> str | None:
-    for failed in state.failures:
+def stopping_failure(failures: Iterable[Failures], limits: Limits) -> str | None:
+    """The sentence of the first of these failures that stops an import; None if it goes on with all of them."""
+    for failed in failures:
         if failed.category is FailureCategory.AUTHENTICATION:
             return (
                 f"Stopped, because NetSuite refused the login when batch {failed.key} of {failed.record_type} was "
                 "read: mend the credentials, then `waves retry` imports the rest."
             )
-        if failed.category is FailureCategory.PERMANENT_ERROR and not limits.continue_on_permanent:
-            return (
-                f"Stopped, because batch {failed.key} of {failed.record_type} failed for good and "
-                "WAVE_CONTINUE_ON_PERMANENT is off."
+        if failed.category is FailureCategory.PERMANENT_ERROR and not limits.continues_on_permanent(failed.record_type):
+            own = limits.policy_of(failed.record_type).continue_on_permanent is not None
+            why = (
+                f"{failed.record_type} declares that it stops the import"
+                if own
+                else "WAVE_CONTINUE_ON_PERMANENT is off"
             )
+            return f"Stopped, because batch {failed.key} of {failed.record_type} failed for good and {why}."
     return None
 
 

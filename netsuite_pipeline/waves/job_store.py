@@ -116,7 +116,6 @@ class JobStore:
         *,
         types: Sequence[RecordTypePlan],
         waves: Sequence[Wave],
-        max_retries: int,
         now: dt.datetime,
         as_of: dt.datetime | None = None,
         owner: Owner = NO_OWNER,
@@ -138,9 +137,7 @@ class JobStore:
             _insert(connection, import_job_types, [_type_values(job_id, plan) for plan in types])
             _insert(connection, wave_coordination, [_wave_values(job_id, wave, now) for wave in waves])
             whose = {"integration_id": owner.integration_id, "tenant_database": owner.database}
-            batches = [
-                _batch_values(job_id, wave, batch, max_retries, now) | whose for wave in waves for batch in wave.batches
-            ]
+            batches = [_batch_values(job_id, wave, batch, now) | whose for wave in waves for batch in wave.batches]
             _insert(connection, wave_batches, batches)
             return True
 
@@ -258,7 +255,7 @@ def _wave_values(job_id: str, wave: Wave, now: dt.datetime) -> dict[str, Any]:
     }
 
 
-def _batch_values(job_id: str, wave: Wave, batch: Batch, max_retries: int, now: dt.datetime) -> dict[str, Any]:
+def _batch_values(job_id: str, wave: Wave, batch: Batch, now: dt.datetime) -> dict[str, Any]:
     return {
         "job_id": job_id,
         "wave_number": wave.number,
@@ -274,7 +271,7 @@ def _batch_values(job_id: str, wave: Wave, batch: Batch, max_retries: int, now: 
         "status": BatchStatus.PENDING,
         "attempt": 0,
         "retry_count": 0,
-        "max_retries": max_retries,
+        "max_retries": batch.max_retries,
         "created_at": now,
         "updated_at": now,
     }

@@ -1,12 +1,15 @@
-"""The settings that bound coordination, as one value that decisions take as an argument.
+"""The settings that bound coordination, and what record types say instead, as one value that decisions take.
 
 Reading the environment is `settings`' business.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.record_types.failure_policy import AS_SET, FailurePolicy
+from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.settings import Settings
 
 # A batch of which little is read costs a run some 30 ms (measured), a whole one of 1,000 wide records 100 to 300 ms.
@@ -27,6 +30,7 @@ class Limits:
     `wave_timeout`. With `dynamic_sizing` the batches in flight are from `wave_size_min` to `wave_size`, `in_flight_now`
     at this moment (None: not decided yet). `runs_at_once` talk to NetSuite at the same time (None: nobody knows).
     `nightly_reserve` is the percentage of `wave_size` that full imports leave to an import of changes (`lanes`).
+    `policies` are what record types say of their own failures, by name.
     """
 
     wave_size: int
@@ -44,10 +48,11 @@ class Limits:
     in_flight_now: int | None = None
     runs_at_once: int | None = None
     nightly_reserve: int = 0
+    policies: Mapping[str, FailurePolicy] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, settings: Settings) -> "Limits":
-        """The limits that the settings ask for."""
+    def of(cls, settings: Settings, record_types: Iterable[RecordType] = ()) -> "Limits":
+        """The limits that the settings ask for; `record_types` are those whose failures are decided on."""
         switches = {
             FailureCategory.TIMEOUT: settings.wave_retry_timeout_errors,
             FailureCategory.API_RATE_LIMIT: settings.wave_retry_api_errors,
@@ -70,7 +75,21 @@ class Limits:
             dynamic_sizing=settings.wave_dynamic_sizing,
             wave_size_min=settings.wave_size_min,
             nightly_reserve=settings.wave_nightly_reserve,
+            policies={known.name: known.failure_policy for known in record_types if known.failure_policy != AS_SET},
         )
+
+    def policy_of(self, record_type: str) -> FailurePolicy:
+        """What a record type says of its own failures."""
+        return self.policies.get(record_type, AS_SET)
+
+    def attempts_of(self, record_type: str) -> int:
+        """How often a batch of the record type is tried again at most, whatever its failures are."""
+        return max(self.retry_attempts, self.policy_of(record_type).most_attempts)
+
+    def continues_on_permanent(self, record_type: str) -> bool:
+        """Whether an import goes on when a batch of the record type has a permanent error."""
+        own = self.policy_of(record_type).continue_on_permanent
+        return self.continue_on_permanent if own is None else own
 
     @property
     def in_flight(self) -> int | None:

@@ -17,6 +17,7 @@ from netsuite_pipeline.waves.model import (
     NO_OWNER,
     OPEN_JOBS,
     Batch,
+    Job,
     JobStatus,
     Owner,
     RecordTypePlan,
@@ -85,16 +86,13 @@ def plan_job(
                 record_type, level = catalog.get(name), catalog.level(name)
                 types.append(_type_plan(name, level, answer))
                 if isinstance(answer, Settled):
-                    is_dependency = name not in job.record_types
-                    by_level.setdefault(level, []).extend(
-                        _batches(job_id, record_type, answer, is_dependency=is_dependency)
-                    )
+                    max_retries = limits.attempts_of(name)
+                    by_level.setdefault(level, []).extend(_batches(job, record_type, answer, max_retries=max_retries))
             waves = plan_waves(by_level, wave_size=limits.wave_size)
             saved = store.save_plan(
                 job_id,
                 types=types,
                 waves=waves,
-                max_retries=limits.retry_attempts,
                 now=clock(),
                 as_of=as_of,
                 owner=owner,
@@ -138,17 +136,18 @@ def _type_plan(record_type: str, level: int, answer: Settled | Unavailable) -> R
     )
 
 
-def _batches(job_id: str, record_type: RecordType, settled: Settled, *, is_dependency: bool) -> list[Batch]:
+def _batches(job: Job, record_type: RecordType, settled: Settled, *, max_retries: int) -> list[Batch]:
     return [
         Batch(
-            batch_id=batch_id(job_id, record_type.id, portion.range),
+            batch_id=batch_id(job.job_id, record_type.id, portion.range),
             record_type=record_type.name,
             record_type_id=record_type.id,
             range=portion.range,
             batch_number=portion.number,
             expected_records=portion.expected,
             changed_since=portion.increment.since if portion.increment else None,
-            is_dependency=is_dependency,
+            is_dependency=record_type.name not in job.record_types,
+            max_retries=max_retries,
         )
         for portion in settled.portions
     ]

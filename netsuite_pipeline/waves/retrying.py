@@ -6,6 +6,7 @@ batch that has just been looked up.
 
 import datetime as dt
 
+from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.planning_lock import planning_lock
 from netsuite_pipeline.waves.set_back_store import Existing, SetBack
 from netsuite_pipeline.waves.settling import BatchRegistry
@@ -20,14 +21,14 @@ def retry_job(
     *,
     store: WaveStore,
     registry: BatchRegistry,
-    attempts: int,
+    limits: Limits,
     now: dt.datetime,
     lock_timeout: float = _LOCK_SECONDS,
 ) -> SetBack:
     """See `SetBackStore.retry`. PlanningBusy if someone plans for longer than `lock_timeout` seconds."""
     with planning_lock(store.engine, timeout=lock_timeout):
         existing = _existing(job_id, store=store, registry=registry, now=now)
-        return store.retry(job_id, attempts=attempts, existing=existing, now=now)
+        return store.retry(job_id, limits=limits, existing=existing, now=now)
 
 
 def reset_wave(
@@ -36,14 +37,14 @@ def reset_wave(
     *,
     store: WaveStore,
     registry: BatchRegistry,
-    attempts: int,
+    limits: Limits,
     now: dt.datetime,
     lock_timeout: float = _LOCK_SECONDS,
 ) -> SetBack:
     """See `SetBackStore.reset`. PlanningBusy if someone plans for longer than `lock_timeout` seconds."""
     with planning_lock(store.engine, timeout=lock_timeout):
         existing = _existing(job_id, store=store, registry=registry, now=now)
-        return store.reset(job_id, wave_number, attempts=attempts, existing=existing, now=now)
+        return store.reset(job_id, wave_number, limits=limits, existing=existing, now=now)
 
 
 def _existing(job_id: str, *, store: WaveStore, registry: BatchRegistry, now: dt.datetime) -> Existing:

@@ -17,6 +17,7 @@ from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.waves.control_store import ControlStore
 from netsuite_pipeline.waves.errors import Refused, UnknownJob
+from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import (
     IN_FLIGHT,
     OPEN_JOBS,
@@ -56,8 +57,8 @@ class SetBackStore(ControlStore):
     Callers hold the planning lock (`planning_lock`), so that nobody takes `existing` partitions away meanwhile.
     """
 
-    def retry(self, job_id: str, *, attempts: int, existing: Existing, now: dt.datetime) -> SetBack:
-        """Has the failed batches of a job tried again, `attempts` more times after the next if need be.
+    def retry(self, job_id: str, *, limits: Limits, existing: Existing, now: dt.datetime) -> SetBack:
+        """Has the failed batches of a job tried again, after the next attempt as often as those of a new job.
 
         A job that ended goes on with what was left; one that was paused or cancelled is so no more.
         """
@@ -68,11 +69,11 @@ class SetBackStore(ControlStore):
             failed = [row for row in left if row.status == BatchStatus.FAILED]
             if not failed and not _is_held(job) and (job.status in OPEN_JOBS or not left):
                 raise Refused(_nothing_to_retry(job))
-            return _set_back(connection, job, left, failed, attempts=attempts, existing=existing, now=now, freed=True)
+            return _set_back(connection, job, left, failed, limits=limits, existing=existing, now=now, freed=True)
 
         return self._transactions.run(work)
 
-    def reset(self, job_id: str, wave_number: int, *, attempts: int, existing: Existing, now: dt.datetime) -> SetBack:
+    def reset(self, job_id: str, wave_number: int, *, limits: Limits, existing: Existing, now: dt.datetime) -> SetBack:
         """Has every batch of a wave tried again that is not completed, also those in flight: runs that have them find
         their lease lost.
 
@@ -86,7 +87,7 @@ class SetBackStore(ControlStore):
             if not chosen:
                 raise nothing_to_reset(job_id, wave_number)
             freed = job.status not in OPEN_JOBS
-            return _set_back(connection, job, left, chosen, attempts=attempts, existing=existing, now=now, freed=freed)
+            return _set_back(connection, job, left, chosen, limits=limits, existing=existing, now=now, freed=freed)
 
         return self._transactions.run(work)
 
@@ -138,7 +139,7 @@ def _set_back(
     left: Iterable[Row[Any]],
     chosen: Sequence[Row[Any]],
     *,
-    attempts: int,
+    limits: Limits,
     existing: Existing,
     now: dt.datetime,
     freed: bool,
@@ -157,7 +158,9 @@ def _set_back(
         )
     lost = {row.id for row in gone}
     tried = [row for row in chosen if row.id not in lost]
-    _to_pending(connection, [row.id for row in tried], attempts=attempts, now=now)
+    for record_type in {row.record_type for row in tried}:
+        ids = [row.id for row in tried if row.record_type == record_type]
+        _to_pending(connection, ids, attempts=limits.attempts_of(record_type), now=now)
     for record_type in by_type:
         _to_failed(connection, record_type, [row.id for row in gone if row.record_type == record_type], now=now)
     correct_wave_rows(connection, job.job_id, now=now)

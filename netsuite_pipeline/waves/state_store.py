@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.failure import FailureCategory
@@ -65,7 +65,7 @@ class StateStore(CircuitStore):
                 connection.execute(types.order_by(import_job_types.c.level, import_job_types.c.record_type)).all(),
                 waves,
                 list(_batches_of(connection, job_id, _numbers_to_read(waves, whole_level=whole_level))),
-                connection.execute(_failures(job_id)).all(),
+                read_failures(connection, job_id),
             )
 
         job, types, waves, batches, failures = self._transactions.read(work)
@@ -79,7 +79,7 @@ class StateStore(CircuitStore):
             types=tuple(type_plan_of(row) for row in types),
             waves=tuple(wave_of(row, by_wave.get(row.wave_number, [])) for row in waves),
             now=now,
-            failures=tuple(_failures_of(row) for row in failures),
+            failures=failures,
             circuit=circuit,
         )
 
@@ -118,9 +118,10 @@ def _batches_of(connection: Connection, job_id: str, numbers: Sequence[int]) -> 
         yield from connection.execute(statement)
 
 
-def _failures(job_id: str) -> Select[Any]:
+def read_failures(connection: Connection, job_id: str) -> tuple[Failures, ...]:
+    """What of the job has failed for good, as it is in this transaction."""
     row = wave_batches.c
-    return (
+    statement = (
         select(
             row.record_type,
             row.failure_category,
@@ -133,6 +134,7 @@ def _failures(job_id: str) -> Select[Any]:
         .group_by(row.record_type, row.failure_category)
         .order_by(row.record_type, row.failure_category)
     )
+    return tuple(_failures_of(found) for found in connection.execute(statement))
 
 
 def _failures_of(row: Row[Any]) -> Failures:

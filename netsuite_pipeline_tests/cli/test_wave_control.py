@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -133,6 +134,18 @@ def test_retry_says_what_is_tried_again(command: Command, store: WaveStore, job:
         f"Import {job} tries again: 2 failed.\nFollow it with: netsuite-pipeline waves status {job} --watch\n"
     )
     assert command("waves", "retry", job).errors.startswith(f"error: No batch of import {job} has failed for good")
+
+
+def test_retry_and_reset_grant_what_the_type_says_of_its_own_failures(
+    command: Command, store: WaveStore, job: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_some(store, job, 2)
+    file = tmp_path / "types.yaml"
+    file.write_text("extend:\n  customer:\n    failures: {timeout: {attempts: 9}}\n")
+    monkeypatch.setenv("RECORD_TYPES_FILE", str(file))
+    for arguments in (["retry", job], ["reset", job, "1", "--yes"]):
+        assert command("waves", *arguments).exit_code == 0
+        assert [batch.max_retries for batch in store.batches(job)[:3]] == [10, 10, 3]
 
 
 def test_retry_leaves_batches_whose_partition_is_gone_and_says_how_to_import_them(

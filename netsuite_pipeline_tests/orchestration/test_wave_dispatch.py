@@ -553,13 +553,13 @@ def test_a_wave_whose_runs_make_no_progress_is_named_with_the_way_out_and_logged
 
 
 def test_a_reset_wave_is_dispatched_again_and_its_living_run_can_commit_nothing(
-    tick: Tick, definitions: dg.Definitions, instance: dg.DagsterInstance, store: WaveStore, job_id: str
+    tick: Tick, definitions: dg.Definitions, instance: dg.DagsterInstance, store: WaveStore, limits: Limits, job_id: str
 ) -> None:
     requests = tick()
     for request in requests:
         run_id = create_run(definitions, instance, request, status=dg.DagsterRunStatus.STARTED)
         _start(store, instance, request, run_id)
-    result = reset_wave(job_id, 1, store=store, registry=PartitionRegistry(instance), attempts=3, now=utc_now())
+    result = reset_wave(job_id, 1, store=store, registry=PartitionRegistry(instance), limits=limits, now=utc_now())
     assert result.batches == {BatchStatus.PROCESSING: WAVE_SIZE}
     with pytest.raises(LostLease):
         _commit(store, requests[-1], _ranges(requests[-1], instance)[0], run_id)
@@ -575,7 +575,7 @@ def test_a_retried_batch_whose_partition_was_replaced_is_not_asked_for(
     last = batches(instance, "customer")[-1]
     assert last not in {batch.key for batch in store.in_flight_ranges("customer")}
     instance.delete_dynamic_partition(partitions_name("customer"), last)
-    result = retry_job(job_id, store=store, registry=PartitionRegistry(instance), attempts=3, now=utc_now())
+    result = retry_job(job_id, store=store, registry=PartitionRegistry(instance), limits=limits, now=utc_now())
     assert result.gone == {"customer": 1}
     (failed,) = (batch for batch in _batches(store, job_id) if batch.status is BatchStatus.FAILED)
     assert failed.range.key == last

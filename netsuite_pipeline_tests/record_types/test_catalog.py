@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.catalog import Catalog, CatalogError
 from netsuite_pipeline.record_types.declared.items import SUBTYPES
+from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.record_types.failure_policy import FailurePolicy, RetryPolicy
 from netsuite_pipeline.record_types.ids import IDS
 from netsuite_pipeline.record_types.model import Check, Lookup, RecordType, Source, decimal, integer, reference, text
 from netsuite_pipeline.record_types.rules import enum
@@ -25,6 +27,10 @@ def declare(name: str, *depends_on: str, **changes) -> RecordType:
         **changes,
     }
     return RecordType(**values)
+
+
+def retrying(category: FailureCategory, **said) -> FailurePolicy:
+    return FailurePolicy(retries=(RetryPolicy(category=category, **said),))
 
 
 # Ids are stored with every import: this table changes by additions only.
@@ -181,6 +187,10 @@ def test_a_level_is_one_more_than_the_highest_below_it(parents):
         ([declare("a", rules=(enum("name", {}, name="name"),))], "twice or a reserved one: name"),
         ([declare("a", rules=(enum("name", {}, name="deleted_at"),))], "twice or a reserved one: deleted_at"),
         (
+            [declare("a", failure_policy=retrying(FailureCategory.DATABASE, attempts=99))],
+            "Record type 'a', failures of database: attempts cannot be 99; write 1 to 20",
+        ),
+        (
             [declare("a", id=-1, table="t"), declare("b", id=-2, table="t", fields=(text("name", 20),))],
             "'name|t.name is declared differently",
         ),
@@ -199,3 +209,15 @@ def test_types_that_share_a_table_may_each_have_columns_of_their_own():
     one = declare("a", id=-1, table="t")
     other = replace(one, name="b", id=-2, fields=(text("name", 10), decimal("weight")))
     assert len(Catalog([one, other])) == 2
+
+
+def test_a_failure_policy_is_a_declaration_and_changes_no_row():
+    plain = declare("a")
+    others = [
+        replace(plain, failure_policy=retrying(FailureCategory.TIMEOUT, delay=9)),
+        replace(plain, failure_policy=retrying(FailureCategory.TIMEOUT, delay=8)),
+        replace(plain, failure_policy=FailurePolicy(continue_on_permanent=False)),
+    ]
+    assert len({Catalog([one]).digest for one in (plain, *others)}) == 4
+    # What is stored would be read again if this differed.
+    assert {one.digest("account") for one in (plain, *others)} == {plain.digest("account")}

@@ -9,6 +9,8 @@ import pytest
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.custom import OWN_TABLES, load_catalog
 from netsuite_pipeline.record_types.custom_yaml import CustomTypesError
+from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.record_types.failure_policy import AS_SET, FailurePolicy, RetryPolicy
 from netsuite_pipeline.record_types.model import Kind
 from netsuite_pipeline.settings import Settings, SettingsError
 from netsuite_pipeline_tests.record_types.yaml_files import CUSTOMER, FLEET, Chosen, Load, names
@@ -93,6 +95,38 @@ def test_the_line_of_the_example_that_is_left_out_works_when_it_is_put_in(load: 
     (line,) = [line for line in EXAMPLE.read_text().splitlines() if line.startswith("  # charge_type:")]
     charge_type = load("extend:\n" + line.replace("# ", "") + "\n").get("charge_type")
     assert charge_type.source.view is None
+
+
+FAILURES = "extend:\n  customer:\n    failures:\n      "
+
+
+def test_a_type_of_the_users_says_what_follows_from_its_failures(load: Load) -> None:
+    fleet = load(
+        FLEET + "    failures:\n      timeout: {attempts: 5, delay: 60}\n      database: {retry: false}\n"
+        "      continue_on_permanent: false\n"
+    ).get("fleet")
+    assert fleet.failure_policy == FailurePolicy(
+        retries=(
+            RetryPolicy(category=FailureCategory.TIMEOUT, attempts=5, delay=60),
+            RetryPolicy(category=FailureCategory.DATABASE, retry=False),
+        ),
+        continue_on_permanent=False,
+    )
+
+
+def test_every_category_but_a_refused_login_can_be_named_in_the_file(load: Load) -> None:
+    named = sorted(set(FailureCategory) - {FailureCategory.AUTHENTICATION})
+    text = "".join(f"      {category.value}: {{retry: true}}\n" for category in named)
+    customer = load("extend:\n  customer:\n    failures:\n" + text).get("customer")
+    assert sorted(one.category for one in customer.failure_policy.retries) == named
+
+
+def test_built_in_types_keep_what_the_file_does_not_say(load: Load) -> None:
+    catalog = load(FAILURES + "continue_on_permanent: false\n  items:\n    failures: {unknown: {retry: false}}\n")
+    changed = {found.name: found.failure_policy for found in catalog if found.failure_policy != AS_SET}
+    assert changed.keys() == {"customer"} | {found.name for found in CATALOG if found.table == "items"}
+    assert changed["customer"] == FailurePolicy(continue_on_permanent=False)
+    assert replace(catalog.get("customer"), failure_policy=AS_SET) == CATALOG.get("customer")
 
 
 MISTAKES = [
@@ -197,6 +231,22 @@ MISTAKES = [
     (FLEET.replace("fleet", "start_import"), 2, "'start_import' cannot name a record type, because jobs of the pipe"),
     (FLEET.replace("fleet", "import_customer"), 2, "'import_customer' cannot name a record type, because jobs of the"),
     (FLEET.partition("    columns")[0], 2, "'fleet' has no columns; write them below `columns:`, each as"),
+    (FAILURES + "timeouts: {attempts: 2}\n", 4, "'timeouts' is not known here; write one of timeout, api_rate_limit,"),
+    (FAILURES + "authentication: {retry: false}\n", 4, "'authentication' is not known here; write one of timeout, api"),
+    (FAILURES + "timeout: {tries: 2}\n", 4, "'tries' is not known here; write one of retry, attempts, delay."),
+    (FAILURES + "timeout: 3\n", 4, "'timeout' cannot be 3; write `name: value` lines, indented."),
+    (FAILURES + "timeout: {attempts: many}\n", 4, "'attempts' cannot be 'many'; write a whole number."),
+    (FAILURES + "timeout: {attempts: 21}\n", 4, "failures of timeout: attempts cannot be 21; write 1 to 20, or retry:"),
+    (FAILURES + "database:\n        delay: 900\n", 4, "failures of database: delay cannot be 900; write 1 to 300 sec"),
+    (FAILURES + "unknown: {retry: false, delay: 9}\n", 4, "failures of unknown: what is not tried again has neither a"),
+    (FAILURES + "permanent_error: {attempts: 2}\n", 4, "failures of permanent_error: a permanent error is not tried"),
+    (FAILURES + "continue_on_permanent: 1\n", 4, "'continue_on_permanent' cannot be 1; write true or false."),
+    (
+        "extend:\n  items:\n    failures: {timeout: {delay: 9}}\n  item:\n    failures: {timeout: {delay: 8}}\n",
+        3,
+        "'item' has failures on line 5, too; write all of them in one place.",
+    ),
+    (FLEET + "    failures: {timeout: {delay: 301}}\n", 7, "failures of timeout: delay cannot be 301; write 1 to 300"),
     (FLEET + "    modified: changed\n", 7, "'changed' is no datetime column of 'fleet'; write the name of one that is"),
     (
         FLEET + "    depends_on: [locations]\n",

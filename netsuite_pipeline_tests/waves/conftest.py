@@ -28,6 +28,18 @@ from netsuite_pipeline_tests.mariadb_server import MariaDBServer
 
 NOW = dt.datetime.fromisoformat("2026-11-23T02:00:00")
 JOB = "job-1"
+LIMITS = Limits(
+    wave_size=300,
+    run_batches=5,
+    completion_threshold=90,
+    inter_wave_delay=0,
+    retry_attempts=3,
+    outage_timeout=3600,
+    wave_timeout=1800,
+    retryable=frozenset(FailureCategory) - FINAL,
+    continue_on_permanent=True,
+    coordination=True,
+)
 
 
 @pytest.fixture
@@ -84,18 +96,7 @@ def store(engine: Engine) -> WaveStore:
 @pytest.fixture
 def limits() -> Limits:
     """The documented defaults, but runs of five batches and no delay between waves."""
-    return Limits(
-        wave_size=300,
-        run_batches=5,
-        completion_threshold=90,
-        inter_wave_delay=0,
-        retry_attempts=3,
-        outage_timeout=3600,
-        wave_timeout=1800,
-        retryable=frozenset(FailureCategory) - FINAL,
-        continue_on_permanent=True,
-        coordination=True,
-    )
+    return LIMITS
 
 
 SavePlan = Callable[..., list[RecordTypePlan]]
@@ -117,7 +118,7 @@ def planned(store: WaveStore) -> SavePlan:
             by_level.setdefault(level, []).extend(_batches(job, name, -number - 1, count, first))
         store.create_job(job, record_types=list(types), with_dependencies=True, trigger="cli", now=NOW)
         waves = plan_waves(by_level, wave_size=wave_size)
-        assert store.save_plan(job, types=plans, waves=waves, max_retries=3, now=NOW)
+        assert store.save_plan(job, types=plans, waves=waves, now=NOW)
         return plans
 
     return save
@@ -133,6 +134,7 @@ def _batches(job: str, name: str, type_id: int, count: int, first: int) -> list[
             range=within,
             batch_number=number,
             expected_records=10,
+            max_retries=LIMITS.retry_attempts,
         )
         for number, within in enumerate(ranges)
     ]

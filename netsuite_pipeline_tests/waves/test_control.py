@@ -8,6 +8,7 @@ import pytest
 
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.record_types.failure_policy import FailurePolicy, RetryPolicy
 from netsuite_pipeline.waves.coordinator import decide
 from netsuite_pipeline.waves.errors import PlanningBusy, Refused, UnknownJob
 from netsuite_pipeline.waves.job_state import Decision
@@ -17,7 +18,7 @@ from netsuite_pipeline.waves.planning_lock import planning_lock
 from netsuite_pipeline.waves.retrying import retry_job
 from netsuite_pipeline.waves.set_back_store import SetBack
 from netsuite_pipeline.waves.store import WaveStore
-from netsuite_pipeline_tests.waves.conftest import JOB, NOW
+from netsuite_pipeline_tests.waves.conftest import JOB, LIMITS, NOW
 
 HOUR = dt.timedelta(hours=1)
 SavePlan = Callable[..., list[RecordTypePlan]]
@@ -83,12 +84,12 @@ def everything(store: WaveStore) -> Mapping[str, set[BatchRange]]:
     return existing
 
 
-def retry(store: WaveStore, now: dt.datetime, attempts: int = 3) -> SetBack:
-    return store.retry(JOB, attempts=attempts, existing=everything(store), now=now)
+def retry(store: WaveStore, now: dt.datetime, limits: Limits = LIMITS) -> SetBack:
+    return store.retry(JOB, limits=limits, existing=everything(store), now=now)
 
 
-def reset(store: WaveStore, wave: int, now: dt.datetime) -> SetBack:
-    return store.reset(JOB, wave, attempts=3, existing=everything(store), now=now)
+def reset(store: WaveStore, wave: int, now: dt.datetime, limits: Limits = LIMITS) -> SetBack:
+    return store.reset(JOB, wave, limits=limits, existing=everything(store), now=now)
 
 
 def statuses(store: WaveStore) -> list[BatchStatus]:
@@ -225,11 +226,22 @@ def test_retry_grants_as_many_attempts_as_a_new_batch_has(
 ) -> None:
     planned({"subsidiary": (0, 2)})
     run_to_the_end(store, limits, now, failing=[10])
-    retry(store, now, attempts=2)
+    retry(store, now, replace(limits, retry_attempts=2))
     assert [(batch.attempt, batch.max_retries) for batch in store.batches(JOB)] == [(1, 3), (1, 3)]
     run_to_the_end(store, limits, now, failing=[10])
-    retry(store, now, attempts=2)
+    retry(store, now, replace(limits, retry_attempts=2))
     assert [(batch.attempt, batch.max_retries) for batch in store.batches(JOB)] == [(1, 3), (2, 4)]
+
+
+def test_a_retry_grants_each_type_what_a_plan_would(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"subsidiary": (0, 1), "price_level": (0, 1)})
+    run_to_the_end(store, limits, now, failing=[0])
+    own = FailurePolicy(retries=(RetryPolicy(category=FailureCategory.TIMEOUT, attempts=9),))
+    retry(store, now, replace(limits, policies={"price_level": own}))
+    granted = {batch.record_type: batch.max_retries for batch in store.batches(JOB)}
+    assert granted == {"subsidiary": 4, "price_level": 10}
 
 
 def test_a_retry_forgets_why_it_failed(store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime) -> None:
@@ -330,7 +342,7 @@ def test_a_retry_without_anything_to_retry_is_refused_and_says_why(
     with pytest.raises(Refused, match="is complete"):
         retry(store, now)
     with pytest.raises(UnknownJob):
-        store.retry("nope", attempts=3, existing={}, now=now)
+        store.retry("nope", limits=LIMITS, existing={}, now=now)
 
 
 def test_a_job_that_only_lacked_unavailable_types_needs_a_new_import(
@@ -340,7 +352,7 @@ def test_a_job_that_only_lacked_unavailable_types_needs_a_new_import(
     with pytest.raises(Refused, match="is still being planned"):
         retry(store, now)
     missing = RecordTypePlan(record_type="charge", level=0, available=False, reason="feature is off")
-    store.save_plan(JOB, types=[missing], waves=[], max_retries=3, now=now)
+    store.save_plan(JOB, types=[missing], waves=[], now=now)
     look(store, limits, now)
     assert store.job(JOB).status is JobStatus.FAILED
     with pytest.raises(Refused, match="unavailable are not in its plan: start a new import"):
@@ -367,7 +379,7 @@ def test_batches_whose_partition_was_replaced_stay_failed_and_say_so(
     )
     look(store, limits, now)
     existing = {name: {one for one in ranges if one.first != 20} for name, ranges in everything(store).items()}
-    again = store.retry(JOB, attempts=3, existing=existing, now=now)
+    again = store.retry(JOB, limits=LIMITS, existing=existing, now=now)
     assert (again.batches, again.gone) == ({FAILED: 1}, {"subsidiary": 1, "customer": 1})
     assert run_to_the_end(store, limits, now).status is JobStatus.PARTIAL
     failed = store.job_summary(JOB).failed_batches
@@ -385,7 +397,7 @@ def test_a_retry_of_replaced_batches_only_is_refused_and_changes_nothing(
     ended = run_to_the_end(store, limits, now, failing=[20])
     before = store.batches(JOB)
     with pytest.raises(Refused, match="import start --types subsidiary --no-dependencies"):
-        store.retry(JOB, attempts=3, existing={"subsidiary": {BatchRange(0, 9)}}, now=now)
+        store.retry(JOB, limits=LIMITS, existing={"subsidiary": {BatchRange(0, 9)}}, now=now)
     assert (store.job(JOB), store.batches(JOB)) == (ended, before)
 
 
@@ -456,7 +468,7 @@ def test_a_retry_waits_for_a_planner_and_gives_up_in_the_end(
 ) -> None:
     planned({"subsidiary": (0, 2)})
     with planning_lock(store.engine, timeout=0), pytest.raises(PlanningBusy):
-        retry_job(JOB, store=store, registry=_Registry(), attempts=3, now=now, lock_timeout=0)
+        retry_job(JOB, store=store, registry=_Registry(), limits=LIMITS, now=now, lock_timeout=0)
 
 
 def test_a_resumed_job_has_not_waited_for_netsuite_during_its_pause(

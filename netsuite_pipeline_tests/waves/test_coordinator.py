@@ -7,6 +7,7 @@ import pytest
 
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.record_types.failure_policy import FailurePolicy
 from netsuite_pipeline.waves.circuit import CLOSED
 from netsuite_pipeline.waves.coordinator import decide
 from netsuite_pipeline.waves.job_state import Decision, Failures, JobState
@@ -319,10 +320,38 @@ def test_a_permanent_failure_stops_the_job_if_it_is_told_to(limits: Limits) -> N
     assert keys(decide(state(wave(1, broken, batch(2))), limits)) == ["job:w1:customer:20..29:a1"]
 
 
+@pytest.mark.parametrize("setting", [True, False])
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_type_decides_whether_its_permanent_failures_stop_the_job(
+    limits: Limits, setting: bool, goes_on: bool
+) -> None:
+    own = {"customer": FailurePolicy(continue_on_permanent=goes_on)}
+    told = replace(limits, continue_on_permanent=setting, policies=own)
+    given = state(wave(1, batch(0, FAILED, failure_category=FailureCategory.PERMANENT_ERROR), batch(2)))
+    decision = decide(given, told)
+    assert (decision.end is None) is goes_on
+    assert bool(decision.dispatches) is goes_on
+    if decision.end is not None:
+        assert decision.end.reason == (
+            "Stopped, because batch 0..9 of customer failed for good and customer declares that it stops the import."
+        )
+
+
+def test_what_one_type_declares_of_permanent_failures_holds_for_no_other(limits: Limits) -> None:
+    strict = replace(limits, policies={"item": FailurePolicy(continue_on_permanent=False)})
+    broken = batch(0, FAILED, failure_category=FailureCategory.PERMANENT_ERROR)
+    assert decide(state(wave(1, broken, batch(2))), strict).end is None
+    lenient = replace(strict, continue_on_permanent=False, policies={"item": FailurePolicy(continue_on_permanent=True)})
+    end = decide(state(wave(1, broken, batch(2))), lenient).end
+    assert end is not None
+    assert "WAVE_CONTINUE_ON_PERMANENT is off" in str(end.reason)
+
+
 def test_a_refused_login_stops_the_job_whatever_the_settings_say(limits: Limits) -> None:
     # Every further run would try the login again, and five failures lock it.
     refused = batch(0, FAILED, failure_category=FailureCategory.AUTHENTICATION)
     assert limits.continue_on_permanent
+    limits = replace(limits, policies={"customer": FailurePolicy(continue_on_permanent=True)})
     draining = decide(state(wave(1, refused, batch(1, PROCESSING), batch(2))), limits)
     assert (draining.dispatches, draining.end) == ((), None)
     stopped = decide(state(wave(1, refused, batch(1, COMPLETED), batch(2))), limits)

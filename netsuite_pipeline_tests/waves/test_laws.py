@@ -28,6 +28,7 @@ from sqlalchemy import Engine, MetaData, delete
 
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.record_types.failure_policy import FailurePolicy, RetryPolicy
 from netsuite_pipeline.warehouse.engine import connect
 from netsuite_pipeline.waves.circuit import CLOSED
 from netsuite_pipeline.waves.coordinator import decide
@@ -65,6 +66,16 @@ CATEGORIES = sorted(set(FailureCategory) - {FailureCategory.AUTHENTICATION})
 INTERVENTIONS = 6
 # Name, record type id, level.
 TYPES = (("subsidiary", -1, 0), ("price_level", -2, 0), ("customer", -3, 1), ("sales_order", -4, 2))
+# What two of them say of their own failures.
+POLICIES = {
+    "price_level": FailurePolicy(retries=(RetryPolicy(category=FailureCategory.UNKNOWN, attempts=4, delay=150),)),
+    "customer": FailurePolicy(
+        retries=(
+            RetryPolicy(category=FailureCategory.PERMANENT_ERROR, retry=True, attempts=1),
+            RetryPolicy(category=FailureCategory.TIMEOUT, retry=False),
+        )
+    ),
+}
 LEVELS = {name: level for name, _, level in TYPES}
 
 
@@ -74,6 +85,7 @@ class Run:
 
     run_id: str
     key: str
+    record_type: str
     attempt: int
     held: list[BatchRange]
     max_retries: Mapping[BatchRange, int]
@@ -113,6 +125,7 @@ class Coordination(RuleBasedStateMachine):
         delay=st.sampled_from([0, 30]),
         attempts=st.integers(0, 2),
         runs_at_once=st.sampled_from([None, 1, 2]),
+        policies=st.sampled_from([{}, POLICIES]),
     )
     def plan(
         self,
@@ -123,6 +136,7 @@ class Coordination(RuleBasedStateMachine):
         delay: int,
         attempts: int,
         runs_at_once: int | None,
+        policies: dict[str, FailurePolicy],
     ) -> None:
         self.limits = Limits(
             wave_size=wave_size,
@@ -136,6 +150,7 @@ class Coordination(RuleBasedStateMachine):
             continue_on_permanent=True,
             coordination=True,
             runs_at_once=runs_at_once,
+            policies=policies,
         )
         by_level: dict[int, list[Batch]] = {}
         for (name, type_id, level), count in zip(TYPES, counts, strict=True):
@@ -147,6 +162,7 @@ class Coordination(RuleBasedStateMachine):
                     record_type_id=type_id,
                     range=one,
                     batch_number=number,
+                    max_retries=self.limits.attempts_of(name),
                 )
                 for number, one in enumerate(ranges)
             )
@@ -156,7 +172,7 @@ class Coordination(RuleBasedStateMachine):
         ]
         self.store.create_job(JOB, record_types=[], with_dependencies=True, trigger="cli", now=self.now)
         waves = plan_waves(by_level, wave_size=wave_size)
-        self.store.save_plan(JOB, types=types, waves=waves, max_retries=attempts, now=self.now)
+        self.store.save_plan(JOB, types=types, waves=waves, now=self.now)
         self.existing = {
             name: {BatchRange(n * 10, n * 10 + 9) for n in range(count)}
             for (name, *_), count in zip(TYPES, counts, strict=True)
@@ -227,7 +243,7 @@ class Coordination(RuleBasedStateMachine):
         self.interventions += 1
         if between:
             self.rival_looks()
-        tries = {"attempts": self.limits.retry_attempts, "existing": self.existing, "now": self.now}
+        tries = {"limits": self.limits, "existing": self.existing, "now": self.now}
         wave = data.draw(st.integers(1, 4))
         actions: dict[str, Callable[[], object]] = {
             "pause": lambda: self.store.pause(JOB, now=self.now),
@@ -268,7 +284,9 @@ class Coordination(RuleBasedStateMachine):
         run_id = f"run-{next(self.ids)}"
         ranges = [batch.range for batch in dispatch.batches]
         started = self.store.start_batches(key, ranges, run_id=run_id, now=self.now)
-        self.runs[run_id] = Run(run_id, key, started.attempt, list(started.ranges), started.max_retries)
+        self.runs[run_id] = Run(
+            run_id, key, dispatch.record_type, started.attempt, list(started.ranges), started.max_retries
+        )
 
     @precondition(lambda self: any(run.held for run in self.runs.values()))
     @rule(data=st.data(), good=st.booleans(), category=st.sampled_from(CATEGORIES))
@@ -303,6 +321,7 @@ class Coordination(RuleBasedStateMachine):
             return
         due = retry_at(
             failure,
+            record_type=run.record_type,
             attempt=run.attempt,
             max_retries=run.max_retries.get(batch, 0),
             dispatch_key=run.key,
@@ -380,6 +399,7 @@ class Coordination(RuleBasedStateMachine):
     def release(self, held: InFlight) -> None:
         due = retry_at(
             FailureCategory.UNKNOWN,
+            record_type=held.dispatch.record_type,
             attempt=held.dispatch.attempt,
             max_retries=max(batch.max_retries for batch in held.dispatch.batches),
             dispatch_key=held.key,

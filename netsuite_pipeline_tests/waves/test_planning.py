@@ -3,12 +3,14 @@
 import datetime as dt
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.catalog import Catalog, CatalogError
+from netsuite_pipeline.record_types.failure import FailureCategory
+from netsuite_pipeline.record_types.failure_policy import FailurePolicy, RetryPolicy
 from netsuite_pipeline.record_types.model import RecordType, Source
 from netsuite_pipeline.waves.change_planning import Unavailable
 from netsuite_pipeline.waves.errors import JobEnded, PlanningBusy
@@ -134,6 +136,16 @@ def test_a_job_is_planned_level_by_level_with_its_dependencies(
     assert [one.is_dependency for one in stored.waves[0].batches] == [True, True]
     assert keys(registry, "customer") == ["1..20", "21..40", "41..60", "61..80", "81..95"]
     assert stored.waves[1].batches[-1].batch_id == "job-1_-3_81..95"
+
+
+def test_batches_are_granted_the_most_attempts_that_their_type_gives_any_failure(
+    store: WaveStore, account: Account, registry: Registry, limits: Limits
+) -> None:
+    more = FailurePolicy(retries=(RetryPolicy(category=FailureCategory.API_RATE_LIMIT, attempts=9),))
+    fewer = FailurePolicy(retries=(RetryPolicy(category=FailureCategory.API_RATE_LIMIT, attempts=1),))
+    plan(store, account, registry, replace(limits, policies={"customer": more, "subsidiary": fewer}))
+    granted = {batch.record_type: batch.max_retries for batch in store.batches(JOB)}
+    assert granted == {"customer": 9, "subsidiary": 3, "price_level": 3}
 
 
 def test_without_dependencies_only_the_named_types_are_planned(

@@ -78,7 +78,7 @@ def test_a_plan_that_is_made_again_is_made_with_the_declarations_of_now(store: W
     create("after a restart")
     assert store.job(JOB).declarations == "after a restart"
 
-    store.save_plan(JOB, types=[], waves=[], max_retries=3, now=now)
+    store.save_plan(JOB, types=[], waves=[], now=now)
     create("too late")
     assert store.job(JOB).declarations == "after a restart"
 
@@ -93,12 +93,12 @@ def test_an_unknown_job_is_said_to_be_unknown(store: WaveStore, now: dt.datetime
         with pytest.raises(UnknownJob, match="no import job 'nope'"):
             ask("nope")
     with pytest.raises(UnknownJob):
-        store.save_plan("nope", types=[], waves=[], max_retries=3, now=now)
+        store.save_plan("nope", types=[], waves=[], now=now)
 
 
 def test_a_job_is_planned_once(store: WaveStore, planned: SavePlan, now: dt.datetime) -> None:
     planned({"subsidiary": (0, 3)})
-    assert not store.save_plan(JOB, types=[], waves=[], max_retries=3, now=now)
+    assert not store.save_plan(JOB, types=[], waves=[], now=now)
     assert len(statuses(store, now)) == 3
 
 
@@ -320,7 +320,7 @@ def test_a_run_is_told_which_of_its_batches_are_increments_and_as_of_when(
         JOB, record_types=["customer"], with_dependencies=True, trigger="cli", now=now, mode=ImportMode.INCREMENTAL
     )
     waves = [Wave(number=1, level=0, batches=tuple(batches))]
-    assert store.save_plan(JOB, types=[], waves=waves, max_retries=3, now=now, as_of=as_of)
+    assert store.save_plan(JOB, types=[], waves=waves, now=now, as_of=as_of)
     job = store.job(JOB)
     assert (job.mode, job.as_of) == (ImportMode.INCREMENTAL, as_of)
     dispatch = claimed(store, limits, now)
