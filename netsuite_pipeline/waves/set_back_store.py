@@ -17,6 +17,7 @@ from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.waves.control_store import ControlStore
 from netsuite_pipeline.waves.errors import Refused, UnknownJob
+from netsuite_pipeline.waves.job_end import stopping_failure
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import (
     IN_FLIGHT,
@@ -28,6 +29,7 @@ from netsuite_pipeline.waves.model import (
     predecessors,
 )
 from netsuite_pipeline.waves.rows import job_of
+from netsuite_pipeline.waves.state_store import read_failures
 from netsuite_pipeline.waves.tables import fit_reason, import_jobs, wave_batches
 from netsuite_pipeline.waves.transactions import chunks
 from netsuite_pipeline.waves.wave_rows import correct_wave_rows
@@ -78,6 +80,7 @@ class SetBackStore(ControlStore):
         their lease lost.
 
         A job that ended goes on, also with what was left of its other waves; one under way stays paused or cancelled.
+        Refused if what has failed in other waves would stop the job at the next look.
         """
 
         def work(connection: Connection) -> SetBack:
@@ -87,7 +90,10 @@ class SetBackStore(ControlStore):
             if not chosen:
                 raise nothing_to_reset(job_id, wave_number)
             freed = job.status not in OPEN_JOBS
-            return _set_back(connection, job, left, chosen, limits=limits, existing=existing, now=now, freed=freed)
+            result = _set_back(connection, job, left, chosen, limits=limits, existing=existing, now=now, freed=freed)
+            if stopping_failure(read_failures(connection, job_id), limits) is not None:
+                raise Refused(_stopped_elsewhere(job_id, wave_number))
+            return result
 
         return self._transactions.run(work)
 
@@ -95,6 +101,13 @@ class SetBackStore(ControlStore):
 def nothing_to_reset(job_id: str, wave_number: int) -> Refused:
     """Why a wave is not reset that is completed, or that the job does not have."""
     return Refused(f"Wave {wave_number} of import {job_id} has no batch that is not completed.")
+
+
+def _stopped_elsewhere(job_id: str, wave_number: int) -> str:
+    return (
+        f"Wave {wave_number} of import {job_id} is not reset, because what stopped the import failed in other waves and"
+        f" would stop it again: use `netsuite-pipeline waves retry {job_id}`, which tries all of it again."
+    )
 
 
 def _locked(connection: Connection, job_id: str) -> Job:

@@ -453,6 +453,36 @@ def test_reset_leaves_a_pause_of_a_running_job_and_ends_that_of_an_ended_one(
     assert run_to_the_end(store, limits, now).status is JobStatus.COMPLETED
 
 
+@pytest.mark.parametrize("category", [FailureCategory.AUTHENTICATION, FailureCategory.PERMANENT_ERROR])
+def test_a_reset_is_refused_where_a_failure_of_another_wave_would_stop_the_job_again(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime, category: FailureCategory
+) -> None:
+    strict = replace(limits, continue_on_permanent=False)
+    planned({"subsidiary": (0, 4)}, wave_size=2)
+    (first,) = look(store, strict, now).dispatches
+    run(store, first, now, failing=[0, 10], category=category)
+    look(store, strict, now)
+    before = (store.job(JOB), store.batches(JOB), waves(store))
+    assert before[0].status is JobStatus.FAILED
+    with pytest.raises(Refused, match=r"Wave 2 of import job-1 is not reset.*`netsuite-pipeline waves retry job-1`"):
+        reset(store, 2, now, strict)
+    assert (store.job(JOB), store.batches(JOB), waves(store)) == before
+    assert reset(store, 1, now, strict).job.status is JobStatus.RUNNING
+    assert run_to_the_end(store, strict, now).status is JobStatus.COMPLETED
+
+
+def test_a_reset_of_a_wave_is_not_refused_for_failures_that_stop_nothing(
+    store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime
+) -> None:
+    planned({"subsidiary": (0, 2), "customer": (1, 2)}, wave_size=2)
+    for _ in range(2):
+        for dispatch in look(store, limits, now).dispatches:
+            run(store, dispatch, now, failing=[0], category=FailureCategory.PERMANENT_ERROR)
+    look(store, limits, now)
+    assert store.job(JOB).status is JobStatus.PARTIAL
+    assert reset(store, 2, now).job.status is JobStatus.RUNNING
+
+
 @pytest.mark.parametrize("wave", [1, 7])
 def test_a_wave_without_anything_to_reset_is_refused(
     store: WaveStore, planned: SavePlan, limits: Limits, now: dt.datetime, wave: int
