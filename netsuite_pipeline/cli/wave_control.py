@@ -62,7 +62,10 @@ def cancel(job: JobId, as_json: AsJson = False) -> None:
 
 
 def retry(job: JobId, as_json: AsJson = False) -> None:
-    """Try failed batches of an import again, and what it left when it was stopped or cancelled."""
+    """Try failed batches of an import again, and what it left when it was stopped or cancelled.
+
+    Exit code 1: refused, or some batches cannot be tried again.
+    """
     pipeline = PipelineResource()
     limits = _limits(pipeline)
     with opened_store(pipeline) as store, dagster_instance() as instance:
@@ -78,7 +81,10 @@ def reset(
     force: Annotated[bool, typer.Option("--force", help="Also while runs of the wave are alive.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Set a wave back: all of its batches that are not completed are tried again."""
+    """Set a wave back: all of its batches that are not completed are tried again.
+
+    Exit code 1: refused, or some batches cannot be tried again.
+    """
     if as_json and not yes:
         raise typer.BadParameter("--json cannot ask; give --yes with it.")
     pipeline = PipelineResource()
@@ -144,20 +150,26 @@ def _tell(job: Job, as_json: bool, what: str, advice: str) -> None:
 
 
 def _tell_set_back(result: SetBack, as_json: bool) -> None:
+    """Says what is tried again, and ends with exit code 1 if something is not."""
     if as_json:
         print_document(set_back_document(result))
-        return
+    else:
+        for sentence in _set_back_sentences(result):
+            results.print(sentence, markup=False, soft_wrap=True)
+    if result.gone:
+        raise typer.Exit(1)
+
+
+def _set_back_sentences(result: SetBack) -> Iterator[str]:
     job = result.job
     counts = _by_status(dict(result.batches))
-    said = [f"Import {job.job_id} tries again: {counts or 'what was left'}."]
+    yield f"Import {job.job_id} tries again: {counts or 'what was left'}."
     if job.paused_at or job.cancelled_at:
-        said.append("It is still paused." if job.paused_at else "It is being cancelled all the same.")
+        yield "It is still paused." if job.paused_at else "It is being cancelled all the same."
     for record_type, count in sorted(result.gone.items()):
-        said.append(
+        yield (
             f"{count} {'batch' if count == 1 else 'batches'} of {record_type} cannot be tried again, because a later"
             " plan replaced the partition. Start:"
             f" netsuite-pipeline import start --types {record_type} --no-dependencies"
         )
-    said.append(f"Follow it with: {_status_of(job.job_id)} --watch")
-    for sentence in said:
-        results.print(sentence, markup=False, soft_wrap=True)
+    yield f"Follow it with: {_status_of(job.job_id)} --watch"

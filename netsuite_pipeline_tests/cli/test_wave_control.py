@@ -148,20 +148,34 @@ def test_retry_and_reset_grant_what_the_type_says_of_its_own_failures(
         assert [batch.max_retries for batch in store.batches(job)[:3]] == [10, 10, 3]
 
 
-def test_retry_leaves_batches_whose_partition_is_gone_and_says_how_to_import_them(
-    command: Command, store: WaveStore, job: str
+@pytest.mark.parametrize("arguments", [["retry"], ["reset", "1", "--yes"]])
+def test_batches_whose_partition_is_gone_are_left_with_exit_code_1_and_how_to_import_them(
+    command: Command, store: WaveStore, job: str, arguments: list[str]
 ) -> None:
     fail_some(store, job, 2)
     first = store.batches(job)[0].range
     with dg.DagsterInstance.get() as instance:
         instance.delete_dynamic_partition(partitions_name("customer"), first.key)
-    answer = command("waves", "retry", job)
-    assert answer.exit_code == 0
+    name, *rest = arguments
+    answer = command("waves", name, job, *rest)
+    assert (answer.exit_code, answer.errors) == (1, "")
     assert "tries again: 1 failed.\n1 batch of customer cannot be tried again" in answer.output
     assert "import start --types customer --no-dependencies" in answer.output
     assert f"customer {first.key} failed after 1 attempts (unknown): A later plan replaced the partition" in (
         command("waves", "status").output
     )
+
+
+def test_the_document_of_a_retry_that_leaves_batches_comes_with_exit_code_1(
+    command: Command, store: WaveStore, job: str
+) -> None:
+    fail_some(store, job, 2)
+    with dg.DagsterInstance.get() as instance:
+        instance.delete_dynamic_partition(partitions_name("customer"), store.batches(job)[0].range.key)
+    answer = command("waves", "retry", job, "--json")
+    assert answer.exit_code == 1
+    document = json.loads(answer.output)
+    assert (document["batches"], document["gone"]) == ({"failed": 1}, {"customer": 1})
 
 
 def test_reset_shows_what_it_will_touch_and_asks(
