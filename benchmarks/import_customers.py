@@ -76,7 +76,7 @@ def _environment(port: int) -> dict[str, str]:
 def _start_sandbox(stack: Stack, port: int, *, customers: int, latency_ms: int) -> None:
     command = [str(BIN / "netsuite-pipeline"), "sandbox", "serve", "--port", str(port), "--records", "1000"]
     stack.start("sandbox", [*command, "--customers", str(customers), "--latency-ms", str(latency_ms)])
-    wait_for(lambda: "NETSUITE_TOKEN_SECRET" in stack.log("sandbox"), seconds=120, what="the sandbox")
+    wait_for(lambda: "NETSUITE_TOKEN_SECRET" in stack.log("sandbox"), seconds=900, what="the sandbox")
 
 
 def _stream(stack: Stack, warehouse: str, record_types: Sequence[RecordType]) -> float:

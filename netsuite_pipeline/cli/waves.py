@@ -12,11 +12,12 @@ from netsuite_pipeline.cli.dagster_instance import dagster_instance
 from netsuite_pipeline.cli.progress import backfill_lines, missing_lines, status_view, types_table
 from netsuite_pipeline.cli.type_state import missing_counts
 from netsuite_pipeline.cli.watching import watch
-from netsuite_pipeline.cli.wave_control import COMMANDS, AsJson, opened_store
+from netsuite_pipeline.cli.wave_control import COMMANDS, AsJson
 from netsuite_pipeline.cli.wave_documents import print_document, statistics_document, status_document
 from netsuite_pipeline.cli.wave_figures import statistics_view
 from netsuite_pipeline.orchestration.backfills import BackfillProgress, open_backfills
 from netsuite_pipeline.orchestration.resources import PipelineResource
+from netsuite_pipeline.orchestration.wave_actions import opened_store
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.custom import load_catalog
 from netsuite_pipeline.settings import SettingsError

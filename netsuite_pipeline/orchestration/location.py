@@ -34,7 +34,7 @@ def build_definitions(catalog: Catalog, settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=assets,
         asset_checks=[build_completeness_check(record_type) for record_type in catalog],
-        jobs=[*import_jobs, start_import, build_waves_job()],
+        jobs=[*import_jobs, start_import, build_waves_job(catalog)],
         sensors=[build_dispatcher_sensor(catalog, import_jobs), build_discovery_sensor(catalog)],
         schedules=build_schedules(start_import, settings),
         # One process per run: it starts sooner, and its death is the run's.

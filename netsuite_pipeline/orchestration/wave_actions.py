@@ -17,6 +17,7 @@ from netsuite_pipeline.orchestration.wave_runs import living_runs
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.waves.errors import Refused
+from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import BatchStatus, Job, JobStatus, utc_now
 from netsuite_pipeline.waves.retrying import reset_wave, retry_job
 from netsuite_pipeline.waves.set_back_store import SetBack, nothing_to_reset
@@ -85,10 +86,10 @@ def cancel(store: WaveStore, job_id: str) -> Done[Job]:
     return _done(job, what, f"What is left is imported by: netsuite-pipeline waves retry {job_id}")
 
 
-def retry(store: WaveStore, instance: dg.DagsterInstance, job_id: str, *, attempts: int) -> Done[SetBack]:
+def retry(store: WaveStore, instance: dg.DagsterInstance, job_id: str, *, limits: Limits) -> Done[SetBack]:
     """Try failed batches again, and what the import left when it was stopped or cancelled."""
     registry = PartitionRegistry(instance)
-    return _set_back(retry_job(job_id, store=store, registry=registry, attempts=attempts, now=utc_now()))
+    return _set_back(retry_job(job_id, store=store, registry=registry, limits=limits, now=utc_now()))
 
 
 def concerned(store: WaveStore, instance: dg.DagsterInstance, job_id: str, *, wave: int) -> Concerned:
@@ -100,12 +101,10 @@ def concerned(store: WaveStore, instance: dg.DagsterInstance, job_id: str, *, wa
     return Concerned(job_id=job_id, wave=wave, batches=batches, runs=tuple(living_runs(instance, job_id, wave)))
 
 
-def reset(store: WaveStore, instance: dg.DagsterInstance, wave: Concerned, *, attempts: int) -> Done[SetBack]:
+def reset(store: WaveStore, instance: dg.DagsterInstance, wave: Concerned, *, limits: Limits) -> Done[SetBack]:
     """Set a wave back: all of its batches that are not completed are tried again, whatever runs are alive."""
     registry = PartitionRegistry(instance)
-    return _set_back(
-        reset_wave(wave.job_id, wave.wave, store=store, registry=registry, attempts=attempts, now=utc_now())
-    )
+    return _set_back(reset_wave(wave.job_id, wave.wave, store=store, registry=registry, limits=limits, now=utc_now()))
 
 
 def _done(job: Job, what: str, advice: str) -> Done[Job]:

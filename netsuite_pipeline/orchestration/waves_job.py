@@ -13,6 +13,7 @@ from netsuite_pipeline.orchestration import wave_actions
 from netsuite_pipeline.orchestration.faults import expected_as_failures
 from netsuite_pipeline.orchestration.names import waves_name
 from netsuite_pipeline.orchestration.resources import PipelineResource
+from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.waves.errors import Refused
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.progress import JobSummary
@@ -41,15 +42,15 @@ class LookAfter(dg.Config):
     force: bool = Field(default=False, description="For reset: also while runs of the wave are alive.")
 
 
-def build_waves_job() -> dg.JobDefinition:
+def build_waves_job(catalog: Catalog) -> dg.JobDefinition:
     """The job that shows an import and lets a person pause, resume, cancel or retry it, or reset a wave of it."""
 
     @dg.op(name=WAVES_OP, description="Shows an import, or does something to it. The output's metadata has its waves.")
     def look_after_import(context: dg.OpExecutionContext, config: LookAfter, pipeline: PipelineResource) -> None:
         with expected_as_failures(), wave_actions.opened_store(pipeline) as store:
             job_id = config.job or _latest(store)
-            attempts = Limits.of(pipeline.settings()).retry_attempts
-            for sentence in _carry_out(store, context.instance, job_id, config=config, attempts=attempts):
+            limits = Limits.of(pipeline.settings(), catalog)
+            for sentence in _carry_out(store, context.instance, job_id, config=config, limits=limits):
                 context.log.info(sentence)
             summary = store.job_summary(job_id)
         context.add_output_metadata(_shown(summary))
@@ -69,7 +70,7 @@ def _latest(store: WaveStore) -> str:
 
 
 def _carry_out(
-    store: WaveStore, instance: dg.DagsterInstance, job_id: str, *, config: LookAfter, attempts: int
+    store: WaveStore, instance: dg.DagsterInstance, job_id: str, *, config: LookAfter, limits: Limits
 ) -> Sequence[str]:
     match config.action:
         case Action.STATUS:
@@ -81,12 +82,12 @@ def _carry_out(
         case Action.CANCEL:
             return wave_actions.cancel(store, job_id).said
         case Action.RETRY:
-            return wave_actions.retry(store, instance, job_id, attempts=attempts).said
+            return wave_actions.retry(store, instance, job_id, limits=limits).said
         case Action.RESET:
             wave = wave_actions.concerned(store, instance, job_id, wave=config.wave)
             if not config.force:
                 wave.check()
-            return (*wave.said, *wave_actions.reset(store, instance, wave, attempts=attempts).said)
+            return (*wave.said, *wave_actions.reset(store, instance, wave, limits=limits).said)
 
 
 def _shown(summary: JobSummary) -> dict[str, dg.MetadataValue]:

@@ -36,11 +36,16 @@ def goes_first(job: Job, open_jobs: Iterable[Job]) -> Job | None:
 
 
 def beside_a_nightly(limits: Limits) -> Limits:
-    """What a full import may have in flight meanwhile. At least a batch, so that it goes on however long that takes."""
+    """What a full import may have in flight meanwhile: one run of it, and the others' places are the nightly's.
+
+    At least a batch, so that it goes on however long that takes.
+    """
     if limits.in_flight is None:
         return limits
     left = max(1, limits.wave_size * (100 - limits.nightly_reserve) // 100)
-    return replace(limits, in_flight_now=min(limits.in_flight, left))
+    if left >= limits.in_flight:
+        return limits
+    return replace(limits, in_flight_now=left, runs_at_once=None)
 
 
 def makes_room_for(nightly: Job, limits: Limits) -> str | None:

@@ -202,7 +202,7 @@ def test_reset_refuses_while_runs_are_alive_unless_forced(command: Command, stor
             instance.create_run_for_job(_run, tags={JOB: job, WAVE: str(wave)}, status=dg.DagsterRunStatus[status])
     answer = command("waves", "reset", job, "1", "--yes")
     assert answer.exit_code == 1
-    assert "1 run of it is alive in Dagster. Terminate it there, or give --force" in answer.errors
+    assert "1 run of it is alive in Dagster. Terminate it there, or force it" in answer.errors
     assert "finds its lease lost" in answer.errors
     assert statuses(store, job) == {BatchStatus.DISPATCHED}
     assert command("waves", "reset", job, "1", "--yes", "--force").exit_code == 0
