@@ -65,7 +65,8 @@ def nightly_first(mode: ImportMode, *, ahead: int, now: dt.datetime) -> int:  # 
 def simulate(chosen: Scenario) -> Simulation:
     """Plays it to the end; AssertionError if a law is broken."""
     limits = Limits.of(Settings.load())
-    limits = replace(limits, nightly_reserve=limits.nightly_reserve if chosen.reserve is None else chosen.reserve)
+    reserve = limits.nightly_reserve if chosen.reserve is None else chosen.reserve
+    limits = replace(limits, nightly_reserve=reserve, runs_at_once=_POOL)
     queue = RunQueue(runs=chosen.runs, pool=_POOL, full=chosen.full)
     simulation = Simulation(queue=queue, limits=limits, rule=chosen.rule, failing=chosen.failing, seed=chosen.seed)
     with tempfile.TemporaryDirectory() as folder:

@@ -118,7 +118,7 @@ class Limits:
         Runs that are at work at the same time end at the same time then. A run that is left alone has its own share of
         NetSuite's slots only, and the others are empty.
         """
-        if not self.runs_at_once:
+        if not self.runs_at_once or not batches:
             return self.dispatch_batches
         at_once = min(self.runs_at_once, max(1, batches // _WORTH_A_RUN))
         rounds = math.ceil(batches / (self.dispatch_batches * at_once))

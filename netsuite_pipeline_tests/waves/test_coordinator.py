@@ -159,6 +159,13 @@ def test_runs_are_small_enough_for_one_to_wait_behind_each_that_is_at_work(limit
     assert sizes(decide(state(wave(1, *many({PENDING: 3}))), tiny)) == [1, 1, 1]
 
 
+def test_increments_are_not_cut_for_runs_that_are_at_work_at_the_same_time(limits: Limits) -> None:
+    two = replace(limits, runs_at_once=2)
+    assert sizes(decide(state(wave(1, *increments(120))), two)) == [50, 50, 20]
+    mixed = [*increments(40), *(batch(n) for n in range(40, 48))]
+    assert sizes(decide(state(wave(1, *mixed)), two)) == [44, 4]
+
+
 def test_with_coordination_off_a_level_is_cut_into_equal_parts_as_well(limits: Limits) -> None:
     at_once = replace(limits, run_batches=75, runs_at_once=2, coordination=False)
     assert sizes(decide(state(wave(1, *many({PENDING: 310}))), at_once)) == [52, 52, 52, 52, 52, 50]
