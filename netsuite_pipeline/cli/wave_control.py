@@ -102,7 +102,7 @@ def _tell_set_back(done: Done[SetBack], as_json: bool) -> None:
         print_document(set_back_document(done.result))
     else:
         _print(done.said)
-    if done.result.gone:
+    if not done.whole:
         raise typer.Exit(1)
 
 

@@ -28,10 +28,14 @@ Result = TypeVar("Result", Job, SetBack)
 
 @dataclass(frozen=True, kw_only=True)
 class Done(Generic[Result]):
-    """What was done: the import afterwards, or what of it is tried again; and `said`, for people."""
+    """What was done: the import afterwards, or what of it is tried again; and `said`, for people.
+
+    It is not `whole` if batches were left that cannot be tried again.
+    """
 
     result: Result
     said: tuple[str, ...]
+    whole: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +128,7 @@ def _set_back(result: SetBack) -> Done[SetBack]:
             f" netsuite-pipeline import start --types {record_type} --no-dependencies"
         )
     said.append(f"Follow it with: {_status_of(job.job_id)} --watch")
-    return Done(result=result, said=tuple(said))
+    return Done(result=result, said=tuple(said), whole=not result.gone)
 
 
 def _runs_in_the_way(job_id: str, wave: int, runs: int) -> str:

@@ -3,7 +3,6 @@
 What the actions are is in `wave_actions`. A run that planned an import is over by then: terminating it changes nothing.
 """
 
-from collections.abc import Sequence
 from enum import StrEnum
 
 import dagster as dg
@@ -13,10 +12,13 @@ from netsuite_pipeline.orchestration import wave_actions
 from netsuite_pipeline.orchestration.faults import expected_as_failures
 from netsuite_pipeline.orchestration.names import waves_name
 from netsuite_pipeline.orchestration.resources import PipelineResource
+from netsuite_pipeline.orchestration.wave_actions import Done
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.waves.errors import Refused
 from netsuite_pipeline.waves.limits import Limits
+from netsuite_pipeline.waves.model import Job
 from netsuite_pipeline.waves.progress import JobSummary
+from netsuite_pipeline.waves.set_back_store import SetBack
 from netsuite_pipeline.waves.store import WaveStore
 
 WAVES_OP = "look_after_import"
@@ -50,8 +52,12 @@ def build_waves_job(catalog: Catalog) -> dg.JobDefinition:
         with expected_as_failures(), wave_actions.opened_store(pipeline) as store:
             job_id = config.job or _latest(store)
             limits = Limits.of(pipeline.settings(), catalog)
-            for sentence in _carry_out(store, context.instance, job_id, config=config, limits=limits):
+            done = _carry_out(store, context.instance, job_id, config=config, limits=limits)
+            said = () if done is None else done.said
+            for sentence in said:
                 context.log.info(sentence)
+            if done is not None and not done.whole:
+                raise dg.Failure(" ".join(said), allow_retries=False)
             summary = store.job_summary(job_id)
         context.add_output_metadata(_shown(summary))
 
@@ -71,23 +77,23 @@ def _latest(store: WaveStore) -> str:
 
 def _carry_out(
     store: WaveStore, instance: dg.DagsterInstance, job_id: str, *, config: LookAfter, limits: Limits
-) -> Sequence[str]:
+) -> Done[Job] | Done[SetBack] | None:
     match config.action:
         case Action.STATUS:
-            return ()
+            return None
         case Action.PAUSE:
-            return wave_actions.pause(store, job_id).said
+            return wave_actions.pause(store, job_id)
         case Action.RESUME:
-            return wave_actions.resume(store, job_id).said
+            return wave_actions.resume(store, job_id)
         case Action.CANCEL:
-            return wave_actions.cancel(store, job_id).said
+            return wave_actions.cancel(store, job_id)
         case Action.RETRY:
-            return wave_actions.retry(store, instance, job_id, limits=limits).said
+            return wave_actions.retry(store, instance, job_id, limits=limits)
         case Action.RESET:
             wave = wave_actions.concerned(store, instance, job_id, wave=config.wave)
             if not config.force:
                 wave.check()
-            return (*wave.said, *wave_actions.reset(store, instance, wave, limits=limits).said)
+            return wave_actions.reset(store, instance, wave, limits=limits)
 
 
 def _shown(summary: JobSummary) -> dict[str, dg.MetadataValue]:

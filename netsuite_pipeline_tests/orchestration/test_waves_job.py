@@ -5,13 +5,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from netsuite_pipeline.orchestration.names import waves_name
+from netsuite_pipeline.orchestration.names import partitions_name, waves_name
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.orchestration.tags import JOB, WAVE
 from netsuite_pipeline.orchestration.waves_job import WAVES_OP
 from netsuite_pipeline.waves.model import JobStatus
 from netsuite_pipeline.waves.store import WaveStore
-from netsuite_pipeline_tests.orchestration.runs import error_of, plan, run_request
+from netsuite_pipeline_tests.orchestration.runs import batches, error_of, plan, run_request
 
 
 def look_after(definitions: dg.Definitions, instance: dg.DagsterInstance, **config: Any) -> dg.ExecuteInProcessResult:
@@ -89,7 +89,7 @@ def test_a_wave_whose_runs_are_alive_is_reset_by_force_only(
     refused = look_after(definitions, instance, action="RESET", wave=1)
     assert "1 run of it is alive" in error_of(refused)
     forced = look_after(definitions, instance, action="RESET", wave=1, force=True)
-    assert "to be tried again" in said(instance, forced)
+    assert f"Import {job_id} tries again: " in said(instance, forced)
     (wave,) = shown(forced)["waves"]
     assert wave["in flight"] == 0
 
@@ -110,6 +110,17 @@ def test_what_cannot_be_done_is_one_sentence_and_changes_nothing(
     refused = look_after(definitions, instance, **config)
     assert not refused.success
     assert message in error_of(refused)
+    assert status(job_id) is JobStatus.RUNNING
+
+
+def test_batches_that_are_left_fail_the_run_and_are_named(
+    definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    job_id = plan(definitions, instance, "customer").run_id
+    assert dispatch(definitions, instance)
+    instance.delete_dynamic_partition(partitions_name("customer"), batches(instance, "customer")[0])
+    result = look_after(definitions, instance, action="RESET", wave=1)
+    assert "1 batch of customer cannot be tried again" in error_of(result)
     assert status(job_id) is JobStatus.RUNNING
 
 
