@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 
 import dagster as dg
+from sqlalchemy.exc import DBAPIError
 
 from netsuite_pipeline.waves.dispatch_store import Pulse
 
@@ -56,7 +57,11 @@ def _has_news(
     while clock() + _PAUSE_SECONDS < until:
         sleep(_PAUSE_SECONDS)
         pauses += 1
-        now = pulse()
+        try:
+            now = pulse()
+        except DBAPIError:
+            # What the last look said holds; the next evaluation meets the same and says so.
+            return False
         if now != before or (pauses >= _QUIET_PAUSES and any(job.is_quiet for job in now)):
             return True
     return False

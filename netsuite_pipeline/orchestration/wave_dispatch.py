@@ -113,7 +113,7 @@ class WaveDispatcher:
         if self._is_declared_otherwise(job) and not _is_begun(state):
             self._store.fail_job(job.job_id, _DECLARED_OTHERWISE, now=now)
             return [], _DECLARED_OTHERWISE
-        limits, room = self._beside_a_nightly(job, self._sized(state))
+        limits, room = self._limits_now(job, state)
         decision, resumes = decide(state, limits), state.job.resumes
         self._store.update_waves(job.job_id, decision.wave_changes, now=now, resumes=resumes)
         claimed = [
@@ -130,12 +130,12 @@ class WaveDispatcher:
         requests = list(_run_requests(wanted, job, ahead=count_in_flight(state.waves), now=now))
         return requests, _sentences(decision, room, self._stuck(state))
 
-    def _beside_a_nightly(self, job: Job, limits: Limits) -> tuple[Limits, str | None]:
-        """The limits of a full import while an import of changes is under way, and that it makes room for it."""
+    def _limits_now(self, job: Job, state: JobState) -> tuple[Limits, str | None]:
+        """What the job may have in flight now; of a full import also that it makes room for an import of changes."""
         nightly = goes_first(job, self._store.open_jobs()) if job.mode is ImportMode.FULL else None
-        if nightly is None:
-            return limits, None
-        return beside_a_nightly(limits), makes_room_for(nightly, limits)
+        # What is done in less room says nothing about the right size.
+        limits = self._sized(state, decide_anew=nightly is None)
+        return (limits, None) if nightly is None else (beside_a_nightly(limits), makes_room_for(nightly, limits))
 
     def _stuck(self, state: JobState) -> Sequence[StuckWave]:
         """Waves whose runs make no progress; the log is told once in WAVE_TIMEOUT seconds."""
@@ -148,13 +148,13 @@ class WaveDispatcher:
                 _LOGGER.warning("Import %s: %s", wave.job_id, wave.sentence)
         return held
 
-    def _sized(self, state: JobState) -> Limits:
+    def _sized(self, state: JobState, *, decide_anew: bool) -> Limits:
         """The limits, with the batches in flight that dynamic sizing allows the job now."""
         if not self._limits.dynamic_sizing or state.job.status is not JobStatus.RUNNING:
             return self._limits
         before = next(iter(self._store.sizings(state.job.job_id)), None)
         sizing = None
-        if is_due(before, state.now):
+        if decide_anew and is_due(before, state.now):
             seen = self._store.recent(state.job.job_id, now=state.now)
             sizing = resized(before, state, self._limits, seen)
         if sizing is not None:

@@ -12,6 +12,7 @@ from netsuite_pipeline.orchestration import wave_actions
 from netsuite_pipeline.orchestration.faults import expected_as_failures
 from netsuite_pipeline.orchestration.names import waves_name
 from netsuite_pipeline.orchestration.resources import PipelineResource
+from netsuite_pipeline.orchestration.tags import MAX_RETRIES, PRIORITY
 from netsuite_pipeline.orchestration.wave_actions import Done
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.waves.errors import Refused
@@ -38,8 +39,8 @@ class Action(StrEnum):
 class LookAfter(dg.Config):
     """What to do with which import. The default is to show the latest."""
 
-    action: Action = Field(default=Action.STATUS, description="status, pause, resume, cancel, retry or reset.")
-    job: str = Field(default="", description="Job id; empty: the latest import.")
+    action: Action = Field(default=Action.STATUS, description="STATUS, PAUSE, RESUME, CANCEL, RETRY or RESET.")
+    job: str = Field(default="", description="Job id; empty: the latest import, or the only one under way.")
     wave: int = Field(default=0, description="For reset: the number of the wave.")
     force: bool = Field(default=False, description="For reset: also while runs of the wave are alive.")
 
@@ -50,7 +51,7 @@ def build_waves_job(catalog: Catalog) -> dg.JobDefinition:
     @dg.op(name=WAVES_OP, description="Shows an import, or does something to it. The output's metadata has its waves.")
     def look_after_import(context: dg.OpExecutionContext, config: LookAfter, pipeline: PipelineResource) -> None:
         with expected_as_failures(), wave_actions.opened_store(pipeline) as store:
-            job_id = config.job or _latest(store)
+            job_id = config.job or _meant(store, config.action)
             limits = Limits.of(pipeline.settings(), catalog)
             done = _carry_out(store, context.instance, job_id, config=config, limits=limits)
             said = () if done is None else done.said
@@ -61,14 +62,23 @@ def build_waves_job(catalog: Catalog) -> dg.JobDefinition:
             summary = store.job_summary(job_id)
         context.add_output_metadata(_shown(summary))
 
-    @dg.job(name=waves_name(), description="Looks after an import: status, pause, resume, cancel, retry, reset.")
+    @dg.job(
+        name=waves_name(),
+        description="Looks after an import: status, pause, resume, cancel, retry, reset.",
+        # It must not wait behind the runs that a person wants to stop, nor be done again after its end.
+        tags={MAX_RETRIES: "0", PRIORITY: "100"},
+    )
     def waves() -> None:
         look_after_import()
 
     return waves
 
 
-def _latest(store: WaveStore) -> str:
+def _meant(store: WaveStore, action: Action) -> str:
+    """The import that is meant where none is named; Refused if that is not clear."""
+    under_way = [job.job_id for job in store.open_jobs()]
+    if action is not Action.STATUS and len(under_way) > 1:
+        raise Refused(f"{action.upper()} of which import? Under way are {', '.join(under_way)}: name one as `job`.")
     job = store.latest_job()
     if job is None:
         raise Refused("There has been no import yet; launch start_import.")

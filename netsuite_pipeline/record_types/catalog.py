@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from hashlib import blake2b
 
+from netsuite_pipeline.record_types.failure_policy import AS_SET
 from netsuite_pipeline.record_types.model import Derived, Field, RecordType
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -56,7 +57,13 @@ class Catalog:
     def digest(self) -> str:
         """32 characters that differ when anything is declared otherwise; a rule's code is known by what it says."""
         return blake2b(
-            repr([(known.declared, known.failure_policy) for known in self]).encode(), digest_size=16
+            repr(
+                [
+                    known.declared if known.failure_policy == AS_SET else (known.declared, known.failure_policy)
+                    for known in self
+                ]
+            ).encode(),
+            digest_size=16,
         ).hexdigest()
 
     def get(self, name: str) -> RecordType:

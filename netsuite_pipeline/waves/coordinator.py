@@ -17,7 +17,7 @@ a record type is never imported before those it depends on.
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from netsuite_pipeline.record_types.failure import FailureCategory
@@ -32,7 +32,7 @@ from netsuite_pipeline.waves.job_state import (
     count_in_flight,
     wave_status,
 )
-from netsuite_pipeline.waves.limits import Limits
+from netsuite_pipeline.waves.limits import Limits, RunSize
 from netsuite_pipeline.waves.model import TERMINAL, Batch, BatchStatus, Dispatch, JobStatus, Wave
 
 
@@ -149,12 +149,11 @@ def _runs_of(
     group: list[Batch] = []
     ordered = sorted(batches, key=lambda batch: (batch.record_type_id, batch.batch_number))
     # By all batches of the wave: how many are due changes from look to look, and the parts would with it.
-    whole = Counter(batch.record_type for batch in ordered if batch.changed_since is None)
+    sizes = _run_sizes(ordered, limits)
     for batch in ordered:
         if batch.status is not status or not _is_due(batch, now):
             continue
-        most = limits.whole_batches(whole[batch.record_type])
-        if group and not (_continues(group[-1], batch) and _has_room(group, batch, limits, most=most)):
+        if group and not (_continues(group[-1], batch) and _has_room(group, batch, sizes[batch.record_type])):
             yield tuple(group)
             group = []
         group.append(batch)
@@ -162,13 +161,28 @@ def _runs_of(
         yield tuple(group)
 
 
-def _has_room(group: Sequence[Batch], batch: Batch, limits: Limits, *, most: int) -> bool:
+def _run_sizes(batches: Iterable[Batch], limits: Limits) -> Mapping[str, RunSize]:
+    """How large the runs of each record type are, by all of its batches in the wave."""
+    whole: Counter[str] = Counter()
+    increments: Counter[str] = Counter()
+    changes: Counter[str] = Counter()
+    for batch in batches:
+        is_whole = batch.changed_since is None
+        whole[batch.record_type] += is_whole
+        increments[batch.record_type] += not is_whole
+        changes[batch.record_type] += 0 if is_whole else batch.expected_records
+    return {
+        name: limits.run_size(whole=whole[name], increments=increments[name], changes=changes[name]) for name in whole
+    }
+
+
+def _has_room(group: Sequence[Batch], batch: Batch, most: RunSize) -> bool:
     whole = sum(one.changed_since is None for one in (*group, batch))
     changes = sum(one.expected_records for one in (*group, batch) if one.changed_since is not None)
     return (
-        whole <= most
-        and len(group) < limits.dispatch_increments
-        and (changes <= limits.dispatch_changes or batch.changed_since is None)
+        whole <= most.whole
+        and len(group) < max(most.increments, most.whole)
+        and (changes <= most.changes or batch.changed_since is None)
     )
 
 

@@ -53,12 +53,13 @@ class JobPulse:
 
     job_id: str
     status: JobStatus
+    paused: bool
     dispatches: int
 
     @property
     def is_quiet(self) -> bool:
-        """Whether the job is under way and nothing of it is in flight."""
-        return self.status is JobStatus.RUNNING and self.dispatches == 0
+        """Whether the job goes on, or ends, although nothing of it is in flight."""
+        return self.status is JobStatus.RUNNING and not self.paused and self.dispatches == 0
 
 
 # Of all open jobs; empty when none is under way.
@@ -114,13 +115,19 @@ class DispatchStore(StateStore):
             .scalar_subquery()
         )
         statement = (
-            select(import_jobs.c.job_id, import_jobs.c.status, counted.label("dispatches"))
+            select(import_jobs.c.job_id, import_jobs.c.status, import_jobs.c.paused_at, counted.label("dispatches"))
             .where(import_jobs.c.status.in_(sorted(OPEN_JOBS)))
             .order_by(import_jobs.c.job_id)
         )
         rows = self._transactions.read(lambda connection: connection.execute(statement).all())
         return tuple(
-            JobPulse(job_id=one.job_id, status=JobStatus(one.status), dispatches=one.dispatches) for one in rows
+            JobPulse(
+                job_id=one.job_id,
+                status=JobStatus(one.status),
+                paused=one.paused_at is not None,
+                dispatches=one.dispatches,
+            )
+            for one in rows
         )
 
     def in_flight(self, job_id: str) -> list[InFlight]:

@@ -36,7 +36,7 @@ def goes_first(job: Job, open_jobs: Iterable[Job]) -> Job | None:
 
 
 def beside_a_nightly(limits: Limits) -> Limits:
-    """What a full import may have in flight meanwhile: one run of it, and the others' places are the nightly's.
+    """What a full import may have in flight meanwhile. It is not cut for several runs: by default, all is one run.
 
     At least a batch, so that it goes on however long that takes.
     """

@@ -21,6 +21,15 @@ _WORTH_A_RUN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunSize:
+    """The most that a run takes: whole batches, batches of which changes are read, and such changes."""
+
+    whole: int
+    increments: int
+    changes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """How many batches may be in flight, when the next wave starts and what is tried again.
 
@@ -112,12 +121,21 @@ class Limits:
             return self.run_batches
         return max(1, min(self.run_batches, self.in_flight // (2 * self.runs_at_once if self.runs_at_once else 1)))
 
-    def whole_batches(self, batches: int) -> int:
-        """How many of that many whole batches of a record type each run takes: as good as equal parts.
+    def run_size(self, *, whole: int, increments: int, changes: int) -> RunSize:
+        """What each run takes of so many batches of a record type in a wave: as good as equal parts.
 
         Runs that are at work at the same time end at the same time then. A run that is left alone has its own share of
         NetSuite's slots only, and the others are empty.
         """
+        at_once = self.runs_at_once or 1
+        return RunSize(
+            whole=self.whole_batches(whole),
+            increments=_part(increments, at_once, least=_INCREMENTS_FOR_A_BATCH, most=self.dispatch_increments),
+            changes=_part(changes, at_once, least=_CHANGES_FOR_A_BATCH, most=self.dispatch_changes),
+        )
+
+    def whole_batches(self, batches: int) -> int:
+        """How many of that many whole batches of a record type each run takes; see `run_size`."""
         if not self.runs_at_once or not batches:
             return self.dispatch_batches
         at_once = min(self.runs_at_once, max(1, batches // _WORTH_A_RUN))
@@ -134,3 +152,8 @@ class Limits:
     def dispatch_changes(self) -> int:
         """The most changed records that one run takes, unless one batch alone has more."""
         return self.run_batches * _CHANGES_FOR_A_BATCH
+
+
+def _part(total: int, parts: int, *, least: int, most: int) -> int:
+    """An equal part of the total, if it is worth a run. `least` is what takes as long as a whole batch."""
+    return most if parts == 1 else min(most, max(least * _WORTH_A_RUN, math.ceil(total / parts)))

@@ -6,7 +6,7 @@ most are settings; where the decision is kept is `job_store`'s business.
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netsuite_pipeline.waves.job_state import JobState, batches_of, count_in_flight
 from netsuite_pipeline.waves.limits import Limits
@@ -78,11 +78,13 @@ def _target(
     waited = _longest_wait(state)
     if waited > _LONG_WAIT:
         return size * 3 // 4, f"a batch has waited {waited.total_seconds():.0f} s for its run"
-    full = count_in_flight(state.waves) > size - limits.dispatch_batches
+    # A run that is too large for the rest of the room waits, so nearly all is all.
+    largest = replace(limits, in_flight_now=size).dispatch_batches
+    full = count_in_flight(state.waves) > max(0, size - largest)
     if full and before is not None and per_minute < before.per_minute * _WORSE:
         return size * 3 // 4, f"{per_minute:.1f} batches were finished per minute, {before.per_minute:.1f} before"
     if full and waited < _SHORT_WAIT and seen.failing < _FEW_FAILURES:
-        return size + max(limits.dispatch_batches, size // 4), "all are in flight, none waits for long and none fails"
+        return size + max(largest, size // 4), "all are in flight, none waits for long and none fails"
     return size, ""
 
 

@@ -2,6 +2,7 @@
 
 import dagster as dg
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from netsuite_pipeline.orchestration.dispatch_watch import Answers, watch
 from netsuite_pipeline.waves.dispatch_store import JobPulse, Pulse
@@ -11,8 +12,8 @@ REQUEST = dg.RunRequest(run_key="key")
 WAITING = dg.SkipReason("Waiting.")
 
 
-def job(dispatches: int, status: JobStatus = JobStatus.RUNNING) -> JobPulse:
-    return JobPulse(job_id="job", status=status, dispatches=dispatches)
+def job(dispatches: int, status: JobStatus = JobStatus.RUNNING, *, paused: bool = False) -> JobPulse:
+    return JobPulse(job_id="job", status=status, paused=paused, dispatches=dispatches)
 
 
 class Import:
@@ -62,7 +63,11 @@ def test_a_plan_that_is_ready_is_begun_within_half_a_second() -> None:
     assert planning.looks == [0, 3.5]
 
 
-@pytest.mark.parametrize("pulse", [(job(2),), (job(0, JobStatus.PLANNING),)], ids=["in flight", "planning"])
+@pytest.mark.parametrize(
+    "pulse",
+    [(job(2),), (job(0, JobStatus.PLANNING),), (job(0, paused=True),)],
+    ids=["in flight", "planning", "paused"],
+)
 def test_what_does_not_change_is_not_looked_at_again_before_the_next_evaluation(pulse: Pulse) -> None:
     under_way = Import({0: pulse})
     assert under_way.watched() == (WAITING,)
@@ -75,6 +80,17 @@ def test_an_import_with_nothing_in_flight_is_looked_at_every_second() -> None:
     assert under_way.watched() == (WAITING,)
     assert under_way.looks == [0, 1, 2, 3]
     assert under_way.now < 4
+
+
+def test_a_database_that_goes_away_meanwhile_does_not_take_back_what_the_look_said() -> None:
+    under_way = Import({0: (job(2),)})
+
+    def pulse() -> Pulse:
+        if under_way.now:
+            raise OperationalError("SELECT", {}, Exception("gone"))
+        return under_way.pulse()
+
+    assert watch(under_way.look, pulse, clock=lambda: under_way.now, sleep=under_way.sleep) == (WAITING,)
 
 
 def test_a_slow_look_is_not_followed_by_another_once_the_time_is_over() -> None:

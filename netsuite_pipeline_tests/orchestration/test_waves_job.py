@@ -124,6 +124,16 @@ def test_batches_that_are_left_fail_the_run_and_are_named(
     assert status(job_id) is JobStatus.RUNNING
 
 
+def test_where_several_imports_are_under_way_none_is_guessed(
+    definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    jobs = [plan(definitions, instance, name).run_id for name in ("subsidiary", "customer")]
+    refused = error_of(look_after(definitions, instance, action="CANCEL"))
+    assert all(job_id in refused for job_id in jobs)
+    assert look_after(definitions, instance, action="CANCEL", job=jobs[0]).success
+    assert status(jobs[1]) is JobStatus.RUNNING
+
+
 def test_without_any_import_it_says_how_to_start_one(definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
     refused = look_after(definitions, instance)
     assert "launch start_import" in error_of(refused)

@@ -159,11 +159,14 @@ def test_runs_are_small_enough_for_one_to_wait_behind_each_that_is_at_work(limit
     assert sizes(decide(state(wave(1, *many({PENDING: 3}))), tiny)) == [1, 1, 1]
 
 
-def test_increments_are_not_cut_for_runs_that_are_at_work_at_the_same_time(limits: Limits) -> None:
-    two = replace(limits, runs_at_once=2)
-    assert sizes(decide(state(wave(1, *increments(120))), two)) == [50, 50, 20]
+def test_increments_are_cut_into_equal_parts_as_well_if_these_are_worth_a_run(limits: Limits) -> None:
+    two = replace(limits, run_batches=75, runs_at_once=2)
+    assert sizes(decide(state(wave(1, *increments(280))), two)) == [140, 140]
+    assert sizes(decide(state(wave(1, *increments(120))), two)) == [100, 20]
+    assert sizes(decide(state(wave(1, *increments(138, changed=300))), two)) == [69, 69]
+    assert sizes(decide(state(wave(1, *increments(30, changed=300))), two)) == [30]
     mixed = [*increments(40), *(batch(n) for n in range(40, 48))]
-    assert sizes(decide(state(wave(1, *mixed)), two)) == [44, 4]
+    assert sizes(decide(state(wave(1, *mixed)), replace(two, run_batches=5))) == [44, 4]
 
 
 def test_with_coordination_off_a_level_is_cut_into_equal_parts_as_well(limits: Limits) -> None:

@@ -124,3 +124,8 @@ def test_decisions_are_kept_newest_first_with_their_reasons(store: WaveStore) ->
         store.note_sizing("job-1", sizing)
     assert list(store.sizings("job-1")) == [second, first]
     assert not store.sizings("job-2")
+
+
+def test_a_size_that_a_run_would_exceed_is_not_taken_for_full_while_nothing_is_in_flight(sized: Limits) -> None:
+    large = replace(sized, wave_size=300, run_batches=75, runs_at_once=2)
+    assert change(at(50), state(pending=200), large) is None

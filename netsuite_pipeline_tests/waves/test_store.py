@@ -285,6 +285,9 @@ def test_the_pulse_is_of_open_jobs_and_changes_when_the_last_batch_of_a_dispatch
     assert pulse() == [planning, (JOB, JobStatus.RUNNING, 2, False)]
     complete(store, dispatch, last, "run", now)
     assert pulse() == [planning, (JOB, JobStatus.RUNNING, 1, False)]
+    assert not store.pulse()[1].paused
+    store.pause(JOB, now=now)
+    assert store.pulse()[1].paused
     store.fail_job(JOB, "enough", now=now)
     assert pulse()[:1] == [planning]
 
