@@ -42,7 +42,7 @@ class PageServer:
         theirs.close()
         try:
             if not ours.poll(_START_SECONDS):
-                self._process.terminate()
+                self._process.kill()
                 raise RuntimeError(f"The page server did not start within {_START_SECONDS:.0f} s.")
             self._port = ours.recv()
         except EOFError:
@@ -52,7 +52,8 @@ class PageServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.terminate()
+        # Not terminated: where SIGTERM is ignored, it would be by the server as well, which then is waited for in vain.
+        self._process.kill()
         self._process.join()
 
 

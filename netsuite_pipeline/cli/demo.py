@@ -100,11 +100,12 @@ def _report(engine: Engine, summary: JobSummary, catalog: Catalog) -> bool:
             mark = "[green]✔[/green]" if equal else "[red]✘ no[/red]"
             table.add_row(kind.record_type, *(f"{row:,}" for row in rows), f"{seconds:.1f}" if seconds else "", mark)
     results.print(table)
-    results.print(_verdict(summary, agree=agree, written=sum(written.values())))
+    results.print(verdict(summary, agree=agree, written=sum(written.values())))
     return agree and summary.job.status is JobStatus.COMPLETED
 
 
-def _verdict(summary: JobSummary, *, agree: bool, written: int) -> str:
+def verdict(summary: JobSummary, *, agree: bool, written: int) -> str:
+    """The last line of a demo: whether it is complete, and how much had to be written. `agree` of all counts."""
     if not agree or summary.job.status is not JobStatus.COMPLETED:
         return "[red]The import is not complete; see above.[/red]"
     outcome = f"{written:,} rows were written" if written else "nothing had changed, so no row was written"

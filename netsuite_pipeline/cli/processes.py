@@ -81,11 +81,13 @@ class ProcessGroup:
         # A second, impatient Ctrl-C must not leave half of them running.
         impatient = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         previous = [signal.signal(number, signal.SIG_IGN) for number in impatient]
-        # More than once, because a run may have been launched between looking and ending.
-        for _ in range(_ROUNDS):
-            _end([process for owner, process in _marked(self._directory) if owner == os.getpid()])
-        for number, handler in zip(impatient, previous, strict=True):
-            signal.signal(number, handler)
+        try:
+            # More than once, because a run may have been launched between looking and ending.
+            for _ in range(_ROUNDS):
+                _end([process for owner, process in _marked(self._directory) if owner == os.getpid()])
+        finally:
+            for number, handler in zip(impatient, previous, strict=True):
+                signal.signal(number, handler)
         for _, child in self._children:
             child.wait()
         self._children.clear()

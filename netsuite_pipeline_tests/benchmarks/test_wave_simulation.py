@@ -82,7 +82,7 @@ def test_an_outage_of_one_is_over_for_it_and_nothing_to_the_others_where_each_ha
 
 
 def test_with_the_reserve_changes_are_imported_sooner_beside_full_imports() -> None:
-    beside = replace(SMALL, batches=1500, tenants=3, runs=6, night=True)
+    beside = replace(SMALL, batches=1000, tenants=2, runs=4, night=True)
     without, reserved = (simulate(replace(beside, reserve=reserve)) for reserve in (0, 90))
     takes = [
         sum((job.finished or 0.0) - job.asked for job in simulation.jobs if job.mode is ImportMode.INCREMENTAL)
