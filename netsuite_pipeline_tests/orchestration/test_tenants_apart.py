@@ -41,6 +41,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The one DAGSTER_HOME."""
     folder = tmp_path_factory.mktemp("home")
     (folder / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text())
+    # Two processes that create Dagster's tables at once disturb each other's migrations.
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        instance.get_runs(limit=1)
+        instance.get_asset_keys()
+        instance.all_instigator_state()
     return folder
 
 
