@@ -216,6 +216,8 @@ def _estimate(
         return TypeEstimate(record_type=record_type, level=level, available=False, reason=answer.reason)
     to_read = sum(portion.expected for portion in answer.portions)
     whole = sum(portion.increment is None for portion in answer.portions)
+    changes = sum(portion.expected for portion in answer.portions if portion.increment is not None)
+    size = limits.run_size(whole=min(whole, limits.wave_size), increments=len(answer.portions) - whole, changes=changes)
     requests = _requests(answer.portions, counted_together=min(COUNTED_TOGETHER, limits.dispatch_batches))
     rate = seconds_per_record(engine, record_type) if LEDGER in tables else None
     return TypeEstimate(
@@ -226,8 +228,8 @@ def _estimate(
         records=answer.records,
         to_read=to_read,
         batches=len(answer.portions),
-        runs=math.ceil(whole / limits.whole_batches(max(1, min(whole, limits.wave_size))))
-        + math.ceil((len(answer.portions) - whole) / limits.dispatch_increments),
+        runs=math.ceil(whole / size.whole)
+        + max(math.ceil((len(answer.portions) - whole) / size.increments), math.ceil(changes / size.changes)),
         requests=requests,
         seconds=requests * _SECONDS_PER_REQUEST if rate is None else to_read * rate,
         measured=rate is not None,

@@ -40,7 +40,7 @@ class LookAfter(dg.Config):
     """What to do with which import. The default is to show the latest."""
 
     action: Action = Field(default=Action.STATUS, description="STATUS, PAUSE, RESUME, CANCEL, RETRY or RESET.")
-    job: str = Field(default="", description="Job id; empty: the latest import, or the only one under way.")
+    job: str = Field(default="", description="Job id; empty: the latest import, if no other is under way.")
     wave: int = Field(default=0, description="For reset: the number of the wave.")
     force: bool = Field(default=False, description="For reset: also while runs of the wave are alive.")
 
@@ -76,13 +76,16 @@ def build_waves_job(catalog: Catalog) -> dg.JobDefinition:
 
 def _meant(store: WaveStore, action: Action) -> str:
     """The import that is meant where none is named; Refused if that is not clear."""
-    under_way = [job.job_id for job in store.open_jobs()]
-    if action is not Action.STATUS and len(under_way) > 1:
-        raise Refused(f"{action.upper()} of which import? Under way are {', '.join(under_way)}: name one as `job`.")
-    job = store.latest_job()
-    if job is None:
+    latest = store.latest_job()
+    if latest is None:
         raise Refused("There has been no import yet; launch start_import.")
-    return job.job_id
+    others = [job.job_id for job in store.open_jobs() if job.job_id != latest.job_id]
+    if action is not Action.STATUS and others:
+        raise Refused(
+            f"{action.upper()} of which import? The latest is {latest.job_id}, and under way are {', '.join(others)} as"
+            " well: name one as `job`."
+        )
+    return latest.job_id
 
 
 def _carry_out(

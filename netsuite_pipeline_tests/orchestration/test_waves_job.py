@@ -130,8 +130,11 @@ def test_where_several_imports_are_under_way_none_is_guessed(
     jobs = [plan(definitions, instance, name).run_id for name in ("subsidiary", "customer")]
     refused = error_of(look_after(definitions, instance, action="CANCEL"))
     assert all(job_id in refused for job_id in jobs)
-    assert look_after(definitions, instance, action="CANCEL", job=jobs[0]).success
-    assert status(jobs[1]) is JobStatus.RUNNING
+    assert look_after(definitions, instance, action="CANCEL", job=jobs[1]).success
+    dispatch(definitions, instance)
+    # The latest is over, an older one is not, and neither is guessed.
+    assert (status(jobs[0]), status(jobs[1])) == (JobStatus.RUNNING, JobStatus.CANCELLED)
+    assert jobs[0] in error_of(look_after(definitions, instance, action="PAUSE"))
 
 
 def test_without_any_import_it_says_how_to_start_one(definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
