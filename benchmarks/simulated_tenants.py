@@ -6,6 +6,7 @@ The coordinator, the stores and the circuit breaker are the real ones. The laws 
 import datetime as dt
 import heapq
 import itertools
+import math
 import random
 import time
 from collections import Counter
@@ -41,6 +42,9 @@ _CHANGES_SHARE = 0.03
 # What a request waits in all when it is refused at once five times, on average (netsuite.retry). Those of other batches
 # wait meanwhile; then the run stops asking (netsuite.stream).
 _UNANSWERED_SECONDS = 15.0
+# NETSUITE_TIMEOUT, and what five such attempts and the waits between them take where NetSuite hangs.
+_TIMEOUT_SECONDS = 120.0
+_HANGING_SECONDS = 5 * _TIMEOUT_SECONDS + 30.0
 _LEVELS = (("price_level", -8, 0, 0.1), ("customer", -3, 1, 0.5), ("sales_order", -19, 2, 0.4))
 _CATEGORIES = (FailureCategory.TIMEOUT, FailureCategory.API_UNAVAILABLE, FailureCategory.DATABASE)
 
@@ -81,16 +85,20 @@ class SimulatedJob:
 
 @dataclass(kw_only=True)
 class Tenant:
-    """One company. Its NetSuite does not answer from `away[0]` to `away[1]`."""
+    """One company. Its NetSuite refuses from `away[0]` to `away[1]`, or `hangs`: takes requests and never answers."""
 
     name: str
     store: WaveStore
     away: tuple[float, float] = (0.0, 0.0)
+    hangs: bool = False
     jobs: dict[str, SimulatedJob] = field(default_factory=dict)
 
 
 class Simulation:
-    """One virtual clock over the tenants and the queue that they share. `rule` gives runs their priority."""
+    """One virtual clock over the tenants and the queue that they share. `rule` gives runs their priority.
+
+    `work` is what batches took in all attempts, in seconds: nothing of starting runs, waiting and asking in vain.
+    """
 
     def __init__(self, *, queue: RunQueue, limits: Limits, rule: Rule, failing: float, seed: int) -> None:
         self.queue, self.limits, self.rule, self.failing = queue, limits, rule, failing
@@ -151,7 +159,6 @@ class Simulation:
             self.clock, _, work, run = heapq.heappop(self._events)
             seconds = next(work, None)
             if seconds is not None:
-                self.work += seconds if run else 0.0
                 self._after(seconds, work, run)
             elif run:
                 self.queue.over(run)
@@ -218,20 +225,31 @@ class Simulation:
         job.began = self.clock if job.began is None else job.began
         ranges = [batch.range for batch in dispatch.batches]
         tenant.store.start_batches(dispatch.key, ranges, run_id=run_id, now=self.now)
-        is_refused = False
+        # A run that begins during an outage of which the dispatcher knows asks nothing (orchestration.fetching).
+        is_given_up = tenant.store.circuit(tenant.name).is_open
         for batch in dispatch.batches:
-            if self._silence(tenant):
-                yield 0.0 if is_refused else _UNANSWERED_SECONDS
-                is_refused = True
+            if not is_given_up and self._silence(tenant):
+                yield self._in_vain(tenant)
+                is_given_up = self._silence(tenant) is not None
+            if is_given_up:
                 self._fail(tenant, dispatch, batch, run_id, FailureCategory.API_UNAVAILABLE)
             else:
                 share = 1.0 if batch.changed_since is None else _CHANGES_SHARE
-                yield share * job.luck.lognormvariate(0.0, 0.5)
+                seconds = share * job.luck.lognormvariate(0.0, 0.5)
+                self.work += seconds
+                yield seconds
                 if job.luck.random() < self.failing:
                     self._fail(tenant, dispatch, batch, run_id, job.luck.choice(_CATEGORIES))
                 else:
                     self._complete(tenant, dispatch, batch, run_id)
             job.in_flight -= 1
+
+    def _in_vain(self, tenant: Tenant) -> float:
+        """How long a run asks. Where NetSuite hangs, the first attempt after the end of it is answered."""
+        if not tenant.hangs:
+            return _UNANSWERED_SECONDS
+        attempts = math.ceil((tenant.away[1] - self.clock) / _TIMEOUT_SECONDS)
+        return min(attempts * _TIMEOUT_SECONDS, _HANGING_SECONDS)
 
     def _silence(self, tenant: Tenant) -> str | None:
         return "503" if tenant.away[0] <= self.clock < tenant.away[1] else None

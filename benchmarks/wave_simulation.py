@@ -31,13 +31,15 @@ from netsuite_pipeline.waves.tables import wave_batches, wave_coordination
 # As in the shipped dagster.yaml.
 _POOL = 2
 _AWAY = (100.0, 500.0)
+# Longer than a run asks in vain, so that there are runs that begin when it is known.
+_HANGING = (100.0, 1300.0)
 _NIGHTLY_AT, _NIGHTLY_BATCHES = 150.0, 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
     """What is played. `full` limits the runs of each full import by a tag; `night` and `away` say whether there are
-    nightly imports, and an outage of the first tenant's NetSuite.
+    nightly imports, and an outage of the first tenant's NetSuite; `hangs`, that it is a long one without any answer.
     """
 
     batches: int
@@ -50,6 +52,7 @@ class Scenario:
     full: int | None = None
     night: bool = False
     away: bool = False
+    hangs: bool = False
 
 
 def first_come(mode: ImportMode, *, ahead: int, now: dt.datetime) -> int:  # noqa: ARG001
@@ -76,8 +79,9 @@ def simulate(chosen: Scenario) -> Simulation:
             simulation.add(tenant, chosen.batches // chosen.tenants)
             if chosen.night:
                 simulation.add_later(tenant, _NIGHTLY_BATCHES, at=_NIGHTLY_AT, mode=ImportMode.INCREMENTAL)
-        if chosen.away:
-            simulation.tenants[0].away = _AWAY
+        if chosen.away or chosen.hangs:
+            simulation.tenants[0].away = _HANGING if chosen.hangs else _AWAY
+            simulation.tenants[0].hangs = chosen.hangs
         simulation.run()
         for tenant in simulation.tenants:
             tenant.store.engine.dispose()
@@ -94,7 +98,7 @@ def fairness(usual: Scenario) -> None:
         longest, ideal = max(_finished(job) for job in jobs), simulation.work / usual.runs
         attempts, share = sum(len(job.attempts) for job in jobs), simulation.at_first_end
         print(f"  {name}: {sum(len(job.levels) for job in jobs):,} batches, {attempts:,} attempts, no law broken")
-        print(f"    {longest:,.0f} s, ideal {ideal:,.0f} s (work / runs): {longest / ideal:.2f} times")
+        print(f"    {longest:,.0f} s, ideal {ideal:,.0f} s (batches / runs, none ever starts): {longest / ideal:.2f} times")
         print(f"    done when the first ended: fairness {_jain(share):.3f} (Jain), least {min(share):.2f}")
         print(f"    most in flight in one job: {max(job.most for job in jobs)} of {simulation.limits.wave_size}")
         print(f"    a look: median {1000 * median(looks):.0f} ms, worst {1000 * looks[-1]:.0f} ms")
@@ -103,11 +107,16 @@ def fairness(usual: Scenario) -> None:
 
 def outage(usual: Scenario) -> None:
     """Prints what an outage of one tenant's NetSuite does to it and to the others."""
-    print(f"NetSuite of one tenant away from {_AWAY[0]:.0f} s to {_AWAY[1]:.0f} s:")
-    for runs, away in itertools.product((usual.runs, usual.tenants * _POOL), (False, True)):
-        one, *others = simulate(replace(usual, runs=runs, away=away)).jobs
+    print("NetSuite of one tenant refuses everything for a while, or hangs for longer:")
+    outages = {
+        "all answer": usual,
+        f"one refuses from {_AWAY[0]:.0f} s to {_AWAY[1]:.0f} s": replace(usual, away=True),
+        f"one hangs from {_HANGING[0]:.0f} s to {_HANGING[1]:.0f} s": replace(usual, hangs=True),
+    }
+    for runs, (what, scenario) in itertools.product((usual.runs, usual.tenants * _POOL), outages.items()):
+        one, *others = simulate(replace(scenario, runs=runs)).jobs
         ends = sorted(_finished(job) for job in others)
-        name = f"{runs} runs at once, {'one is away' if away else 'all answer'}"
+        name = f"{runs} runs at once, {what}"
         print(f"  {name}: the others end after {median(ends):,.0f} s (median) and {ends[-1]:,.0f} s (last),", end=" ")
         print(f"the one after {_finished(one):,.0f} s, all of it done: {one.done == len(one.levels)}")
 

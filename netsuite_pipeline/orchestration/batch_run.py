@@ -36,11 +36,13 @@ class Wanted:
     """The batches that are to be read. Of those in `increments` only what these say.
 
     `as_of` is a moment before, by NetSuite's clock (naive UTC): up to then they will be imported. None: nobody asked.
+    `in_wave` is on for batches of a wave, which are tried again by themselves.
     """
 
     ranges: Sequence[BatchRange]
     increments: Mapping[BatchRange, Increment] = field(default_factory=dict)
     as_of: dt.datetime | None = None
+    in_wave: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +92,7 @@ def import_batches(
     for batch in run.ranges:
         if batch not in lease.held:
             yield BatchOutcome(range=batch, reason=_TAKEN)
-    wanted = Wanted(ranges=lease.held, increments=lease.increments, as_of=lease.as_of)
+    wanted = Wanted(ranges=lease.held, increments=lease.increments, as_of=lease.as_of, in_wave=True)
     yield from _load(run, wanted, loader=loader, lease=lease, writers=writers)
 
 

@@ -11,6 +11,7 @@ from netsuite_pipeline.orchestration.outages import SourceWatch, asking
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.orchestration.wave_dispatch import WaveDispatcher
 from netsuite_pipeline.record_types import CATALOG
+from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.sandbox.faults import Fault, FaultKind
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
@@ -18,9 +19,17 @@ from netsuite_pipeline.waves.circuit import CLOSED
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import BatchStatus, JobStatus, utc_now
 from netsuite_pipeline.waves.store import WaveStore
-from netsuite_pipeline_tests.orchestration.runs import between, materializations, plan, run_request
+from netsuite_pipeline_tests.orchestration.runs import (
+    between,
+    error_of,
+    materializations,
+    plan,
+    run_batches,
+    run_request,
+)
 
-ACCOUNT = "123"
+# What `missing_columns.account_of` makes of the sandbox of the tests.
+ACCOUNT = "1234567_SB1 127.0.0.1"
 Tick = Callable[..., list[dg.RunRequest | dg.SkipReason]]
 
 
@@ -150,3 +159,34 @@ def test_no_answer_keeps_it_open_after_one_attempt(
     circuit = watch.look(utc_now() + dt.timedelta(seconds=31))
     assert (circuit.is_open, circuit.probes) == (True, 2)
     assert requests(sandbox) - before <= 1
+
+
+def test_runs_that_begin_during_an_outage_end_at_once_and_those_launched_by_hand_try_it(
+    tick: Tick,
+    sandbox: SandboxServer,
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    store: WaveStore,
+    job_id: str,
+) -> None:
+    dispatched = runs(tick())
+    store.save_circuit(ACCOUNT, CLOSED.unanswered("HTTP 503", utc_now()))
+    before = requests(sandbox)
+    for request in dispatched:
+        assert "NetSuite has not answered since" in error_of(run_request(definitions, instance, request))
+    assert requests(sandbox) == before
+    tried = store.batches(job_id)
+    assert {(batch.status, batch.failure_category) for batch in tried} == {
+        (BatchStatus.RETRYING, FailureCategory.API_UNAVAILABLE)
+    }
+
+    assert run_batches(definitions, instance, "customer", [tried[0].range.key]).success
+
+
+def test_a_run_that_begins_when_netsuite_is_due_to_be_asked_asks_by_itself(
+    tick: Tick, definitions: dg.Definitions, instance: dg.DagsterInstance, store: WaveStore
+) -> None:
+    first, *_ = runs(tick())
+    # As after a daemon that was away itself for an hour.
+    store.save_circuit(ACCOUNT, CLOSED.unanswered("HTTP 503", utc_now() - dt.timedelta(hours=1)))
+    assert run_request(definitions, instance, first).success
