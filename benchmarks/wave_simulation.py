@@ -98,7 +98,7 @@ def fairness(usual: Scenario) -> None:
         longest, ideal = max(_finished(job) for job in jobs), simulation.work / usual.runs
         attempts, share = sum(len(job.attempts) for job in jobs), simulation.at_first_end
         print(f"  {name}: {sum(len(job.levels) for job in jobs):,} batches, {attempts:,} attempts, no law broken")
-        print(f"    {longest:,.0f} s, ideal {ideal:,.0f} s (batches / runs, none ever starts): {longest / ideal:.2f} times")
+        print(f"    {longest:,.0f} s, ideal {ideal:,.0f} s (work of batches / runs): {longest / ideal:.2f} times")
         print(f"    done when the first ended: fairness {_jain(share):.3f} (Jain), least {min(share):.2f}")
         print(f"    most in flight in one job: {max(job.most for job in jobs)} of {simulation.limits.wave_size}")
         print(f"    a look: median {1000 * median(looks):.0f} ms, worst {1000 * looks[-1]:.0f} ms")

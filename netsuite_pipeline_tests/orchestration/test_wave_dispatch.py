@@ -233,15 +233,16 @@ def test_a_run_that_ended_without_a_word_gives_its_batches_back(
 
 
 @pytest.mark.usefixtures("retries_are_due")
-def test_given_back_batches_are_dispatched_under_a_new_key(
+def test_given_back_batches_are_dispatched_under_new_keys_in_smaller_runs(
     tick: Tick, definitions: dg.Definitions, instance: dg.DagsterInstance, job_id: str
 ) -> None:
     first, second = tick()
     create_run(definitions, instance, first, status=dg.DagsterRunStatus.FAILURE)
     create_run(definitions, instance, second, status=dg.DagsterRunStatus.STARTING)
-    (again,) = tick()
-    assert again.run_key == str(first.run_key).removesuffix("a1") + "a2"
-    assert again.tags[RANGE_START] == first.tags[RANGE_START]
+    again = tick()
+    assert [one.tags[RANGE_START] for one in again] == [one.tags[RANGE_END] for one in again]
+    assert [again[0].tags[RANGE_START], again[1].tags[RANGE_END]] == [first.tags[RANGE_START], first.tags[RANGE_END]]
+    assert all(str(one.run_key).endswith(":a2") for one in again)
 
 
 def test_a_run_that_was_deleted_gives_its_batches_back(

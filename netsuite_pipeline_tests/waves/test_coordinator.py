@@ -250,6 +250,37 @@ def test_batches_in_different_attempts_do_not_share_a_run(limits: Limits) -> Non
     assert sizes(decision) == [1, 1]
 
 
+@pytest.mark.parametrize("poison", [0, 9, 74])
+def test_a_batch_that_kills_its_run_is_alone_in_the_last_attempt_and_fails_alone(limits: Limits, poison: int) -> None:
+    limits = replace(limits, run_batches=75, wave_size=300)
+    batches = [batch(number, max_retries=3) for number in range(75)]
+    for _ in range(4):
+        for dispatch in decide(state(wave(1, *batches)), limits).dispatches:
+            numbers = [one.batch_number for one in dispatch.batches]
+            # A run loads its batches in order; those from the one that kills it are given back together.
+            for number in numbers:
+                died = poison in numbers and number >= poison
+                last = dispatch.attempt > 3
+                status = (FAILED if last else RETRYING) if died else COMPLETED
+                batches[number] = replace(
+                    batches[number],
+                    status=status,
+                    attempt=dispatch.attempt,
+                    failure_category=FailureCategory.UNKNOWN if died else None,
+                )
+    assert [one.batch_number for one in batches if one.status is not COMPLETED] == [poison]
+    assert batches[poison].status is FAILED
+
+
+def test_batches_of_a_run_that_died_share_few_runs_the_first_time(limits: Limits) -> None:
+    limits = replace(limits, run_batches=75, wave_size=300)
+    died = [
+        batch(number, RETRYING, max_retries=3, failure_category=FailureCategory.UNKNOWN, not_before=NOW)
+        for number in range(75)
+    ]
+    assert sizes(decide(state(wave(1, *died)), limits)) == [38, 37]
+
+
 def test_a_retry_does_not_wait_for_a_clock_that_was_set_back(limits: Limits) -> None:
     hours_ahead = batch(0, RETRYING, not_before=NOW + 7200 * SECOND)
     assert len(decide(state(wave(1, hours_ahead)), limits).dispatches) == 1
