@@ -100,7 +100,7 @@ def _load(
     run: BatchRun, wanted: Wanted, *, loader: BatchLoader, lease: Lease | None, writers: int
 ) -> Iterator[BatchOutcome]:
     for outcome in _loaded(run, wanted, loader=loader, lease=lease, writers=writers):
-        if lease and outcome.ledger is None:
+        if lease and outcome.ledger is None and not lease.is_lost:
             lease.fail(outcome.range, category=outcome.category, reason=outcome.reason)
         yield outcome
 
@@ -116,14 +116,21 @@ def _loaded(
         ThreadPoolExecutor(max_workers=writers, thread_name_prefix=f"write {run.record_type.name}") as executor,
     ):
         writing: deque[Future[BatchOutcome]] = deque()
+        loaded = 0
         # Strict, because a batch that silently stays away would turn green with the others.
         for _, batch in zip(wanted.ranges, fetched, strict=True):
             writing.append(executor.submit(_load_one, run, batch, loader=loader, lease=lease))
+            loaded += 1
             # Held back, because what waits to be written takes memory.
             if len(writing) >= writers:
                 yield writing.popleft().result()
+            if lease and lease.is_lost:
+                # Another run may read them by now, and this one's share of NetSuite's slots is no longer its own.
+                break
         while writing:
             yield writing.popleft().result()
+        for left in wanted.ranges[loaded:]:
+            yield BatchOutcome(range=left, reason=_TAKEN)
 
 
 def _load_one(
@@ -139,6 +146,8 @@ def _load_one(
             on_commit=lease.completion(batch.range) if lease else None,
         )
     except LostLease:
+        if lease:
+            lease.is_lost = True
         return BatchOutcome(range=batch.range, reason=_TAKEN)
     except WarehouseError as error:
         return BatchOutcome(range=batch.range, category=error.category, reason=str(error))

@@ -21,7 +21,8 @@ class Lease:
     """Holds the batches of one dispatch for one run.
 
     Should the batches have gone to another run, because this one was given up for dead, completing one raises
-    LostLease and the loader's transaction is rolled back with it.
+    LostLease and the loader's transaction is rolled back with it. Then the lease `is_lost`: batches are taken from a
+    run together.
     """
 
     def __init__(self, store: WaveStore, *, record_type: str, dispatch_key: str, run_id: str, limits: Limits) -> None:
@@ -35,6 +36,7 @@ class Lease:
         self.held: tuple[BatchRange, ...] = ()
         self.increments: Mapping[BatchRange, Increment] = {}
         self.as_of: dt.datetime | None = None
+        self.is_lost = False
 
     def take(self, ranges: Sequence[BatchRange]) -> None:
         """Takes those of `ranges` that are still this dispatch's; they are in `held` from then on.

@@ -10,6 +10,8 @@ from netsuite_pipeline.orchestration.batch_run import BatchRun, Wanted, import_b
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.transform.batch import TransformedBatch
+from netsuite_pipeline.waves.batch_store import Started
+from netsuite_pipeline.waves.errors import LostLease
 
 RANGES = tuple(BatchRange(first, first + 9) for first in range(1, 61, 10))
 _PATIENCE = 60
@@ -39,9 +41,37 @@ class Loader:
         return self._load(batch)
 
 
+class Leasing:
+    """Gives a run all the batches that it asks for; it may not fail any."""
+
+    def start_batches(self, dispatch_key: str, ranges: Any, **parts: Any) -> Started:
+        return Started(attempt=1, ranges=tuple(ranges), max_retries={}, increments={}, as_of=None)
+
+
 def imported(fetching: Fetching, load: Any, *, writers: int) -> Any:
     run = BatchRun(record_type=CATALOG.get("customer"), ranges=RANGES, run_id="run", fetch=fetching)
     return import_batches(run, loader=Loader(load), store=None, limits=None, writers=writers)
+
+
+@pytest.mark.parametrize("writers", [1, 2])
+def test_a_run_whose_batches_were_given_to_another_reads_no_more_of_them(writers: int) -> None:
+    fetching = Fetching()
+
+    def load(batch: TransformedBatch) -> str:
+        raise LostLease(batch.range.key)
+
+    run = BatchRun(
+        record_type=CATALOG.get("customer"),
+        ranges=RANGES,
+        run_id="run",
+        fetch=fetching,
+        job_id="job",
+        dispatch_key="a1",
+    )
+    outcomes = list(import_batches(run, loader=Loader(load), store=Leasing(), limits=None, writers=writers))  # type: ignore[arg-type]
+    assert [outcome.range for outcome in outcomes] == list(RANGES)
+    assert {outcome.reason for outcome in outcomes} == {"the batch was given to another run meanwhile"}
+    assert fetching.handed_out <= writers
 
 
 def test_two_batches_are_written_at_the_same_time() -> None:
