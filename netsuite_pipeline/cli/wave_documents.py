@@ -20,7 +20,7 @@ from netsuite_pipeline.waves.statistics import JobStatistics
 from netsuite_pipeline.waves.stuck import StuckWave
 
 # Bookkeeping between processes, of no use outside.
-_INTERNAL = {"declarations", "resumes"}
+_INTERNAL = {"declarations", "registry", "resumes"}
 
 
 def print_document(document: Mapping[str, Any]) -> None:

@@ -176,6 +176,10 @@ class _Overlay:
     registry: BatchRegistry
     changed: dict[str, list[BatchRange]] = field(default_factory=dict)
 
+    @property
+    def identity(self) -> str | None:
+        return self.registry.identity
+
     def existing(self, record_type: str) -> list[BatchRange]:
         known = self.changed.get(record_type)
         return self.registry.existing(record_type) if known is None else list(known)

@@ -19,7 +19,9 @@ from netsuite_pipeline.orchestration.batch_run import Fetched, Wanted
 from netsuite_pipeline.orchestration.concurrency import share_of
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.record_types.batch import BatchRange, Increment, Watermark
+from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.record_types.model import RecordType
+from netsuite_pipeline.settings import SettingsError
 from netsuite_pipeline.transform.batch import FailedBatch
 from netsuite_pipeline.warehouse.adoption import edition_for
 from netsuite_pipeline.warehouse.engine import read_connection
@@ -57,7 +59,17 @@ class AccountFetch:
     of_batches: bool = True
 
     def __call__(self, wanted: Wanted) -> Fetched:
-        """The batches that are wanted, in their order, each complete or failed with its reason."""
+        """The batches that are wanted, in their order, each complete or failed with its reason. SettingsError where a
+        person launched the run, whom one sentence tells more than one per batch.
+        """
+        try:
+            yield from self._fetched(wanted)
+        except SettingsError as error:
+            if not wanted.in_wave:
+                raise
+            yield from self._failed(wanted.ranges, FailureCategory.UNKNOWN, error)
+
+    def _fetched(self, wanted: Wanted) -> Fetched:
         settings = self.pipeline.settings()
         share = share_of(settings, runs=self.runs)
         with self.pipeline.client(concurrency=share, tell=self.tell) as client, self.pipeline.engine() as engine:
@@ -72,7 +84,7 @@ class AccountFetch:
                 imported_as = record_type.digest(account_of(settings))
                 watermark = Watermark(moment=moment, imported_as=imported_as) if moment else None
             except (NetSuiteError, WarehouseError) as error:
-                yield from self._failed(wanted.ranges, error)
+                yield from self._failed(wanted.ranges, error.category, error)
                 return
             if view.warning:
                 self.warn(view.warning)
@@ -135,9 +147,11 @@ class AccountFetch:
             for batch, increment in increments.items()
         }
 
-    def _failed(self, ranges: Sequence[BatchRange], error: NetSuiteError | WarehouseError) -> Iterator[FailedBatch]:
+    def _failed(
+        self, ranges: Sequence[BatchRange], category: FailureCategory, error: Exception
+    ) -> Iterator[FailedBatch]:
         for batch in ranges:
-            yield FailedBatch(record_type=self.record_type, range=batch, category=error.category, reason=str(error))
+            yield FailedBatch(record_type=self.record_type, range=batch, category=category, reason=str(error))
 
 
 def _refuse_during_outage(engine: Engine, account: str) -> None:

@@ -84,6 +84,7 @@ def start_import(
                 trigger=trigger,
                 mode=mode,
                 declarations=catalog.digest,
+                registry=registry.identity,
                 now=utc_now(),
             )
             plan = plan_job(

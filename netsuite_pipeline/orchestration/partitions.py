@@ -6,6 +6,7 @@ Which batches there should be is decided by `waves.planner`.
 from collections.abc import Iterable, Sequence
 
 import dagster as dg
+from dagster._core.storage.runs import SqlRunStorage
 
 from netsuite_pipeline.orchestration.names import asset_key, import_job_name, partitions_name
 from netsuite_pipeline.record_types.batch import BatchKeyError, BatchRange
@@ -47,6 +48,16 @@ class PartitionRegistry:
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
+
+    @property
+    def identity(self) -> str | None:
+        """The id of the instance's storage of runs, which Dagster makes with its tables."""
+        storage = self._instance.run_storage
+        if not isinstance(storage, SqlRunStorage):
+            return None
+        # When two processes ask at the same time for the first time, each stores one; then the first one counts.
+        storage.get_run_storage_id()
+        return storage.get_run_storage_id()
 
     def existing(self, record_type: str) -> list[BatchRange]:
         """The batches in the order in which Dagster keeps them, which is the order of adding.

@@ -11,9 +11,10 @@ from dataclasses import replace
 
 import dagster as dg
 
+from netsuite_pipeline.netsuite.auth import auth_for
 from netsuite_pipeline.netsuite.errors import QueryCancelled, QueryRejected
 from netsuite_pipeline.netsuite.reading import MeteredQueries
-from netsuite_pipeline.orchestration.concurrency import ensure_pool, pool_limit
+from netsuite_pipeline.orchestration.concurrency import ensure_pool, pool_limit, share_of
 from netsuite_pipeline.orchestration.dispatch_watch import watch
 from netsuite_pipeline.orchestration.faults import EXPECTED
 from netsuite_pipeline.orchestration.import_start import NetSuiteSource
@@ -23,6 +24,7 @@ from netsuite_pipeline.orchestration.partitions import PartitionRegistry
 from netsuite_pipeline.orchestration.resources import PipelineResource, warehouse_metadata
 from netsuite_pipeline.orchestration.wave_dispatch import WaveDispatcher
 from netsuite_pipeline.record_types.catalog import Catalog
+from netsuite_pipeline.settings import Settings, SettingsError
 from netsuite_pipeline.warehouse.missing_columns import account_of
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.waves.change_planning import Unavailable
@@ -66,13 +68,15 @@ def build_dispatcher_sensor(catalog: Catalog, import_jobs: Sequence[ImportJob]) 
             with pipeline.engine() as engine:
                 ensure_tables(engine, warehouse_metadata(catalog))
                 store = WaveStore(engine)
+                runs = pool_limit(context.instance)
                 dispatcher = WaveDispatcher(
                     instance=context.instance,
                     store=store,
-                    limits=replace(Limits.of(settings, catalog), runs_at_once=pool_limit(context.instance)),
+                    limits=replace(Limits.of(settings, catalog), runs_at_once=runs),
                     record_types=catalog.names,
                     declarations=catalog.digest,
                     watch=SourceWatch(store=store, account=account_of(settings), ask=asking(pipeline)),
+                    unfit=_unfit(settings, runs),
                 )
                 answers = watch(dispatcher.tick, store.pulse)
         except EXPECTED as error:
@@ -80,6 +84,16 @@ def build_dispatcher_sensor(catalog: Catalog, import_jobs: Sequence[ImportJob]) 
         yield from answers
 
     return wave_dispatcher
+
+
+def _unfit(settings: Settings, runs: int | None) -> str | None:
+    """Why no run could import with these settings, one of `runs` at once; None if it can."""
+    try:
+        share_of(settings, runs=runs)
+        auth_for(settings)
+    except SettingsError as error:
+        return f"Nothing is dispatched: {error}"
+    return None
 
 
 def build_discovery_sensor(catalog: Catalog) -> dg.SensorDefinition:

@@ -6,7 +6,7 @@ every change of a batch is a guarded update in `waves.store`, so a tick may be c
 
 import datetime as dt
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import dagster as dg
@@ -14,6 +14,7 @@ import dagster as dg
 from netsuite_pipeline.orchestration.colours import settle_colours
 from netsuite_pipeline.orchestration.names import import_job_name
 from netsuite_pipeline.orchestration.outages import SourceWatch
+from netsuite_pipeline.orchestration.partitions import PartitionRegistry
 from netsuite_pipeline.orchestration.supervision import SILENCE, end_dead_runs
 from netsuite_pipeline.orchestration.tags import (
     DISPATCH,
@@ -33,6 +34,7 @@ from netsuite_pipeline.waves.job_state import Decision, JobState, count_in_fligh
 from netsuite_pipeline.waves.lanes import beside_a_nightly, goes_first, makes_room_for, run_priority
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import BatchStatus, Dispatch, ImportMode, Job, JobStatus, WaveStatus, utc_now
+from netsuite_pipeline.waves.ownership import is_kept_elsewhere, kept_elsewhere
 from netsuite_pipeline.waves.sizing import is_due, resized
 from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline.waves.stuck import StuckWave, activity_of_state, stuck_waves
@@ -64,18 +66,22 @@ class WaveDispatcher:
         record_types: Collection[str],
         declarations: str | None = None,
         watch: SourceWatch | None = None,
+        unfit: str | None = None,
     ) -> None:
         """`record_types` are those that have an import job; Dagster refuses a whole tick that asks for another.
-        `watch` knows whether NetSuite answers; without one it is taken to.
+        `watch` knows whether NetSuite answers; without one it is taken to. `unfit` says why no run could work: then
+        none is launched, because each would use up an attempt of its batches.
 
         A job that was planned with other `declarations` (`Catalog.digest`) is not begun.
         """
         self._declarations = declarations
         self._instance = instance
+        self._registry = PartitionRegistry(instance).identity
         self._record_types = record_types
         self._store = store
         self._limits = limits
         self._watch = watch
+        self._unfit = unfit
 
     def tick(self) -> Iterator[dg.RunRequest | dg.SkipReason]:
         """What Dagster should launch now, for every open job, oldest first; or why it should launch nothing."""
@@ -103,6 +109,10 @@ class WaveDispatcher:
 
     def _advance(self, job: Job, circuit: Circuit) -> tuple[list[dg.RunRequest], str | None]:
         now = utc_now()
+        # Its runs are unknown here and would be taken for deleted ones. A person's word that it is over ends it all the
+        # same: else one whose instance is gone would be under way for ever.
+        if is_kept_elsewhere(job, self._registry) and job.cancelled_at is None:
+            return [], kept_elsewhere(job)
         if job.status is JobStatus.PLANNING and self._is_planner_gone(job, now):
             status = JobStatus.FAILED if job.cancelled_at is None else JobStatus.CANCELLED
             reason = "Planning was interrupted; start the import again."
@@ -118,7 +128,7 @@ class WaveDispatcher:
         self._store.update_waves(job.job_id, decision.wave_changes, now=now, resumes=resumes)
         claimed = [
             dispatch
-            for dispatch in decision.dispatches
+            for dispatch in (() if self._unfit else decision.dispatches)
             if self._store.claim_dispatch(dispatch, in_flight_limit=limits.in_flight, now=now, resumes=resumes)
         ]
         # A job is over when its runs are, too: until then their colours may still have to be repaired.
@@ -126,6 +136,8 @@ class WaveDispatcher:
             end = decision.end
             if not self._store.finish_job(job.job_id, status=end.status, reason=end.reason, now=now, resumes=resumes):
                 self._store.correct_waves(job.job_id, now=now)
+        if self._unfit:
+            return [], self._unfit
         wanted = [dispatch for dispatch in (*again, *claimed) if dispatch.record_type in self._record_types]
         requests = list(_run_requests(wanted, job, ahead=count_in_flight(state.waves), now=now))
         return requests, _sentences(decision, room, self._stuck(state))
@@ -189,12 +201,14 @@ class WaveDispatcher:
     def _supervise(self, job_id: str) -> Sequence[Dispatch]:
         """Settles what is in flight; returns the dispatches that Dagster has to be asked for again."""
         undelivered = []
-        for held in self._store.in_flight(job_id):
+        in_flight = self._store.in_flight(job_id)
+        known = self._runs([held.run_id for held in in_flight if held.run_id])
+        for held in in_flight:
             if held.dispatch.record_type not in self._record_types:
                 reason = f"the daemon does not know record type {held.dispatch.record_type} any more"
                 self._store.release(held, reason=reason, retry_at=None, now=utc_now())
                 continue
-            run = self._run_of(held)
+            run = known.get(held.run_id) if held.run_id else self._run_tagged(held.key)
             if self._is_undelivered(held, run):
                 undelivered.append(held.dispatch)
             elif run is None:
@@ -211,10 +225,16 @@ class WaveDispatcher:
             return held.run_id is None
         return run.dagster_run.status is dg.DagsterRunStatus.NOT_STARTED
 
-    def _run_of(self, held: InFlight) -> dg.RunRecord | None:
-        """The run that has the batches; until one does, the first with the tag: re-executions carry it, too."""
-        of_run, of_tag = dg.RunsFilter(run_ids=[held.run_id or ""]), dg.RunsFilter(tags={DISPATCH: held.key})
-        records = self._instance.get_run_records(of_run if held.run_id else of_tag, limit=1, ascending=True)
+    def _runs(self, run_ids: Sequence[str]) -> Mapping[str, dg.RunRecord]:
+        """The runs that have batches, by id; asked for together, because there may be as many as batches in flight."""
+        if not run_ids:
+            return {}
+        records = self._instance.get_run_records(dg.RunsFilter(run_ids=sorted(set(run_ids))))
+        return {record.dagster_run.run_id: record for record in records}
+
+    def _run_tagged(self, dispatch_key: str) -> dg.RunRecord | None:
+        """The run of a dispatch whose batches none has yet: the first with the tag, which re-executions carry, too."""
+        records = self._instance.get_run_records(dg.RunsFilter(tags={DISPATCH: dispatch_key}), limit=1, ascending=True)
         return records[0] if records else None
 
     def _release(self, held: InFlight, reason: str) -> None:

@@ -61,8 +61,9 @@ class JobStore:
         now: dt.datetime,
         mode: ImportMode = ImportMode.FULL,
         declarations: str | None = None,
+        registry: str | None = None,
     ) -> bool:
-        """Notes that an import was asked for. False if the job exists already.
+        """Notes that an import was asked for, of batches that `registry` keeps. False if the job exists already.
 
         Then nothing changes, except that a job that is still being planned is planned with these `declarations` now.
         """
@@ -75,6 +76,7 @@ class JobStore:
             "created_at": now,
             "mode": mode,
             "declarations": declarations,
+            "registry": registry,
         }
         try:
             self._transactions.run(lambda connection: connection.execute(insert(import_jobs).values(values)))

@@ -132,9 +132,9 @@ def check_job_id(job_id: str) -> str:
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """One import. `record_types` are those asked for; with dependencies, more may be planned. `declarations` is the
-    digest of the catalog that it was planned with. Times are naive UTC; `as_of` is NetSuite's when it was planned, None
-    if it did not tell. `resumes` counts how often a person had batches of it tried again: what was decided before the
-    last time is void.
+    digest of the catalog that it was planned with, `registry` names who keeps its batches. Times are naive UTC; `as_of`
+    is NetSuite's when it was planned, None if it did not tell. `resumes` counts how often a person had batches of it
+    tried again: what was decided before the last time is void.
     """
 
     job_id: str
@@ -146,6 +146,7 @@ class Job:
     mode: ImportMode = ImportMode.FULL
     as_of: dt.datetime | None = None
     declarations: str | None = None
+    registry: str | None = None
     planned_at: dt.datetime | None = None
     finished_at: dt.datetime | None = None
     failure_reason: str | None = None

@@ -28,7 +28,7 @@ def retry_job(
     """See `SetBackStore.retry`. PlanningBusy if someone plans for longer than `lock_timeout` seconds."""
     with planning_lock(store.engine, timeout=lock_timeout):
         existing = _existing(job_id, store=store, registry=registry, now=now)
-        return store.retry(job_id, limits=limits, existing=existing, now=now)
+        return store.retry(job_id, limits=limits, existing=existing, registry=registry.identity, now=now)
 
 
 def reset_wave(
@@ -44,7 +44,7 @@ def reset_wave(
     """See `SetBackStore.reset`. PlanningBusy if someone plans for longer than `lock_timeout` seconds."""
     with planning_lock(store.engine, timeout=lock_timeout):
         existing = _existing(job_id, store=store, registry=registry, now=now)
-        return store.reset(job_id, wave_number, limits=limits, existing=existing, now=now)
+        return store.reset(job_id, wave_number, limits=limits, existing=existing, registry=registry.identity, now=now)
 
 
 def _existing(job_id: str, *, store: WaveStore, registry: BatchRegistry, now: dt.datetime) -> Existing:

@@ -33,6 +33,7 @@ def job_of(row: Row[Any]) -> Job:
         mode=ImportMode(row.mode or ImportMode.FULL),
         as_of=row.as_of,
         declarations=row.declarations,
+        registry=row.registry,
         planned_at=row.planned_at,
         finished_at=row.finished_at,
         failure_reason=row.failure_reason,

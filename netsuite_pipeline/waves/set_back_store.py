@@ -28,6 +28,7 @@ from netsuite_pipeline.waves.model import (
     JobStatus,
     predecessors,
 )
+from netsuite_pipeline.waves.ownership import is_kept_elsewhere, kept_elsewhere
 from netsuite_pipeline.waves.rows import job_of
 from netsuite_pipeline.waves.state_store import read_failures
 from netsuite_pipeline.waves.tables import fit_reason, import_jobs, wave_batches
@@ -54,19 +55,23 @@ class SetBack:
 
 
 class SetBackStore(ControlStore):
-    """A person's second chances for batches. Refused, and nothing changes, where there is nothing to be tried again.
+    """A person's second chances for batches. Refused, and nothing changes, where there is nothing to be tried again,
+    and while another `registry` than the caller's keeps the batches of a job under way; one that ended becomes the
+    caller's.
 
     Callers hold the planning lock (`planning_lock`), so that nobody takes `existing` partitions away meanwhile.
     """
 
-    def retry(self, job_id: str, *, limits: Limits, existing: Existing, now: dt.datetime) -> SetBack:
+    def retry(
+        self, job_id: str, *, limits: Limits, existing: Existing, now: dt.datetime, registry: str | None = None
+    ) -> SetBack:
         """Has the failed batches of a job tried again, after the next attempt as often as those of a new job.
 
         A job that ended goes on with what was left; one that was paused or cancelled is so no more.
         """
 
         def work(connection: Connection) -> SetBack:
-            job = _locked(connection, job_id)
+            job = _locked(connection, job_id, registry)
             left = _left(connection, job_id)
             failed = [row for row in left if row.status == BatchStatus.FAILED]
             if not failed and not _is_held(job) and (job.status in OPEN_JOBS or not left):
@@ -75,7 +80,16 @@ class SetBackStore(ControlStore):
 
         return self._transactions.run(work)
 
-    def reset(self, job_id: str, wave_number: int, *, limits: Limits, existing: Existing, now: dt.datetime) -> SetBack:
+    def reset(
+        self,
+        job_id: str,
+        wave_number: int,
+        *,
+        limits: Limits,
+        existing: Existing,
+        now: dt.datetime,
+        registry: str | None = None,
+    ) -> SetBack:
         """Has every batch of a wave tried again that is not completed, also those in flight: runs that have them find
         their lease lost.
 
@@ -84,7 +98,7 @@ class SetBackStore(ControlStore):
         """
 
         def work(connection: Connection) -> SetBack:
-            job = _locked(connection, job_id)
+            job = _locked(connection, job_id, registry)
             left = _left(connection, job_id)
             chosen = [row for row in left if row.wave_number == wave_number]
             if not chosen:
@@ -110,7 +124,7 @@ def _stopped_elsewhere(job_id: str, wave_number: int) -> str:
     )
 
 
-def _locked(connection: Connection, job_id: str) -> Job:
+def _locked(connection: Connection, job_id: str, registry: str | None) -> Job:
     this = import_jobs.c.job_id == job_id
     connection.execute(update(import_jobs).where(this).values(status=import_jobs.c.status))
     row = connection.execute(select(import_jobs).where(this)).one_or_none()
@@ -120,6 +134,10 @@ def _locked(connection: Connection, job_id: str) -> Job:
     if job.planned_at is None and not (job.status in OPEN_JOBS and _is_held(job)):
         what = "is still being planned" if job.status in OPEN_JOBS else "was never planned, start a new one"
         raise Refused(f"Import {job_id} has no batches to be tried again: it {what}.")
+    if job.status not in OPEN_JOBS:
+        connection.execute(update(import_jobs).where(this).values(registry=registry))
+    elif is_kept_elsewhere(job, registry):
+        raise Refused(f"{kept_elsewhere(job)} Use the command there.")
     return job
 
 

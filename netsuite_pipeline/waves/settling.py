@@ -44,6 +44,10 @@ class BatchSource(Protocol):
 class BatchRegistry(Protocol):
     """Whoever keeps the batches of each record type (in Dagster: its dynamic partitions)."""
 
+    @property
+    def identity(self) -> str | None:
+        """Tells it from every other one, in at most 64 characters. None if it cannot be told."""
+
     def existing(self, record_type: str) -> list[BatchRange]:
         """The batches in partition order, which is the order of adding."""
 

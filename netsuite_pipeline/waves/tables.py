@@ -76,6 +76,7 @@ import_jobs = Table(
     Column("mode", String(16)),
     Column("as_of", _MOMENT),
     Column("declarations", String(32)),
+    Column("registry", String(64)),
     Column("planned_at", _MOMENT),
     Column("finished_at", _MOMENT),
     Column("failure_reason", Text),

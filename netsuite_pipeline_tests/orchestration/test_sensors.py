@@ -8,7 +8,7 @@ import pytest
 
 from netsuite_pipeline.orchestration import sensors
 from netsuite_pipeline.orchestration.location import build_definitions
-from netsuite_pipeline.orchestration.names import partitions_name
+from netsuite_pipeline.orchestration.names import netsuite_pool, partitions_name
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.orchestration.tags import DISPATCH
 from netsuite_pipeline.record_types import CATALOG
@@ -16,6 +16,7 @@ from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.sandbox.faults import Fault, FaultKind
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
+from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline_tests.orchestration.runs import batches, plan
 
 
@@ -178,6 +179,33 @@ def test_the_dispatcher_sensor_launches_the_runs_of_a_planned_import(
     for request in data.run_requests:
         assert request.run_key == request.tags[DISPATCH]
         assert request.run_key.startswith(f"{job_id}:w1:customer:")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("NETSUITE_CONCURRENCY", "1", "NETSUITE_CONCURRENCY=1 is too little for the 2 runs"),
+        ("NETSUITE_TOKEN_ID", "", "NETSUITE_TOKEN_ID is not set"),
+        ("NETSUITE_AUTH", "m2m", "NETSUITE_CLIENT_ID is not set"),
+    ],
+)
+def test_nothing_is_dispatched_with_settings_with_which_each_run_would_fail(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    store: WaveStore,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    value: str,
+    reason: str,
+) -> None:
+    instance.event_log_storage.set_concurrency_slots(netsuite_pool(), 2)
+    job_id = plan(definitions, instance, "customer").run_id
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sensors, "watch", lambda look, _: tuple(look()))
+    data = _evaluate(definitions, instance, "wave_dispatcher")
+    assert data.run_requests == []
+    assert f"{job_id}: Nothing is dispatched: {reason}" in str(data.skip_message)
+    assert {batch.attempt for batch in store.batches(job_id)} == {0}
 
 
 def test_the_dispatcher_sensor_makes_its_tables_and_has_nothing_to_do(
