@@ -4,7 +4,7 @@ The only module of the doctor that knows Dagster. Nothing is launched, and no se
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -31,6 +31,7 @@ _SENSORS = ("wave_dispatcher", "batch_discovery")
 _SCHEDULES = (NIGHTLY, WEEKLY)
 # The daemon looks every few seconds; a tick may take a minute.
 _SILENT = dt.timedelta(minutes=10)
+_SPARE_THREADS = 4
 
 
 class Deployment:
@@ -93,6 +94,11 @@ def instance_checks(deployment: Deployment) -> tuple[Check, ...]:
         ),
         check("daemon", "heartbeats of the daemon", lambda: daemons_answer(deployment.instance, _now())),
         check("sensors", "sensors and the schedule", lambda: sensors_answer(deployment.instance, _now())),
+        check(
+            "sensor_threads",
+            "threads of the daemon for sensors",
+            lambda: threads_answer(deployment.instance.get_sensor_settings(), companies=_companies()),
+        ),
         check("run_queue", "limit of concurrent runs", lambda: _queue(deployment.instance)),
         check(
             "pool",
@@ -181,6 +187,27 @@ def sensors_answer(instance: dg.DagsterInstance, now: dt.datetime) -> Answer:
         f"{name} is {'on' if state is not None and state.is_running else 'off'}" for name, state in found.items()
     )
     return ok(f"{' and '.join(_SENSORS)} are on; {', '.join(schedules)}")
+
+
+def threads_answer(settings: Mapping[str, Any], *, companies: int) -> Answer:
+    """Whether the daemon evaluates the sensors of so many companies side by side; `settings` are `sensors` of
+    dagster.yaml.
+    """
+    remedy = "set `sensors` in dagster.yaml as the project's file does, then restart the daemon"
+    if not settings.get("use_threads"):
+        return warning("one sensor is evaluated after the other, and wave_dispatcher takes up to 5 s", remedy)
+    workers = settings.get("num_workers")
+    # Each dispatcher has a thread nearly all the time, and a discovery now and then for half a minute.
+    if workers is not None and workers < companies + _SPARE_THREADS:
+        return warning(
+            f"{workers} threads for {companies} companies, and each company's wave_dispatcher needs one all the time",
+            f"set num_workers of `sensors` in dagster.yaml to {companies + _SPARE_THREADS} or more",
+        )
+    return ok(f"{workers or 'any number of'} threads")
+
+
+def _companies() -> int:
+    return len(chosen_tenants().names) if tenant_of_process() else 1
 
 
 def _turns(instance: dg.DagsterInstance) -> Answer:

@@ -18,6 +18,7 @@ from netsuite_pipeline.doctor.dagster_instance import (
     pool_answer,
     runs_at_once,
     sensors_answer,
+    threads_answer,
 )
 from netsuite_pipeline.doctor.finding import Finding, Status
 from netsuite_pipeline.settings import Settings
@@ -99,6 +100,28 @@ def test_a_backfill_keeps_to_the_wave_size(runs: int | None, batches: int, statu
     answer = in_flight_answer(runs, run_batches=batches, wave_size=300)
     assert answer.status is status
     assert status is not Status.ERROR or "RUN_BATCHES=23" in answer.remedy
+
+
+@pytest.mark.parametrize(
+    ("settings", "companies", "status"),
+    [
+        ({"use_threads": True, "num_workers": 32}, 1, Status.OK),
+        ({"use_threads": True, "num_workers": 32}, 28, Status.OK),
+        ({"use_threads": True, "num_workers": 32}, 29, Status.WARNING),
+        ({"use_threads": True}, 29, Status.OK),
+        ({"num_workers": 32}, 1, Status.WARNING),
+        ({}, 1, Status.WARNING),
+    ],
+)
+def test_sensors_have_threads_enough_for_all_companies(
+    settings: dict[str, Any], companies: int, status: Status
+) -> None:
+    assert threads_answer(settings, companies=companies).status is status
+
+
+def test_the_shipped_settings_have_threads_for_sensors(home: Path) -> None:
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        assert threads_answer(instance.get_sensor_settings(), companies=1).status is Status.OK
 
 
 @pytest.mark.parametrize(
