@@ -2,7 +2,7 @@
 
 Coordinator and stores are real, on SQLite; Dagster's queue, its runs and NetSuite are played (`simulated_tenants`). It
 is reported how close the whole comes to the ideal schedule, how fair it is, what one company's outage costs the others,
-how long a night's changes wait, and what a look costs as a job grows. Nothing is saved.
+and how long a night's changes wait. Nothing is saved.
 """
 
 import argparse
@@ -11,22 +11,17 @@ import itertools
 import logging
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from sqlalchemy import Engine, event, update
-
 from benchmarks.simulated_queue import RunQueue
-from benchmarks.simulated_tenants import START, Rule, SimulatedJob, Simulation, Tenant, open_store
+from benchmarks.simulated_tenants import Rule, SimulatedJob, Simulation, Tenant, open_store
 from netsuite_pipeline.settings import Settings
-from netsuite_pipeline.waves.coordinator import decide
 from netsuite_pipeline.waves.lanes import NIGHTLY_PRIORITY, run_priority
 from netsuite_pipeline.waves.limits import Limits
-from netsuite_pipeline.waves.model import BatchStatus, ImportMode
-from netsuite_pipeline.waves.tables import wave_batches, wave_coordination
+from netsuite_pipeline.waves.model import ImportMode
 
 # As in the shipped dagster.yaml.
 _POOL = 2
@@ -153,63 +148,6 @@ def _jain(shares: Sequence[float]) -> float:
     return sum(shares) ** 2 / (len(shares) * sum(share * share for share in shares))
 
 
-def cost_of_a_look(*, batches: int) -> None:
-    """Prints what a look costs in the middle of one job of so many batches, and how many rows it reads."""
-    limits = Limits.of(Settings.load())
-    with _one_job(limits, batches) as simulation:
-        store = simulation.tenants[0].store
-        _complete_half(store.engine)
-        statements = _counted(store.engine)
-        seconds = []
-        for _ in range(5):
-            statements.clear()
-            started = time.perf_counter()
-            state = store.load_state(simulation.jobs[0].job_id, now=simulation.now)
-            decision = decide(state, limits)
-            store.unreported(simulation.jobs[0].job_id)
-            seconds.append(time.perf_counter() - started)
-        read = sum(len(wave.batches) for wave in state.waves)
-    print(
-        f"  {batches:>7,} batches: {1000 * min(seconds):6.1f} ms, {read:,} batches read,"
-        f" {len(statements)} statements, {sum(len(one.batches) for one in decision.dispatches)} batches to dispatch"
-    )
-
-
-@contextmanager
-def _one_job(limits: Limits, batches: int) -> Iterator[Simulation]:
-    simulation = Simulation(queue=RunQueue(runs=1, pool=1), limits=limits, rule=first_come, failing=0.0, seed=1)
-    with tempfile.TemporaryDirectory() as folder:
-        simulation.tenants.append(Tenant(name="tenant", store=open_store(Path(folder) / "tenant.db")))
-        simulation.add(simulation.tenants[0], batches)
-        yield simulation
-        simulation.tenants[0].store.engine.dispose()
-
-
-def _complete_half(engine: Engine) -> None:
-    """As if the first half of the waves were over and reported."""
-    with engine.begin() as connection:
-        rows = connection.execute(wave_coordination.select().order_by(wave_coordination.c.wave_number)).all()
-        over = [row.wave_number for row in rows[: len(rows) // 2]]
-        in_over = (wave_batches.c.wave_number >= 1, wave_batches.c.wave_number <= (over[-1] if over else 0))
-        done = {"status": BatchStatus.COMPLETED, "attempt": 1, "completed_at": START, "reported_at": START}
-        connection.execute(update(wave_batches).where(*in_over).values(done))
-        connection.execute(
-            update(wave_coordination)
-            .where(wave_coordination.c.wave_number <= (over[-1] if over else 0))
-            .values(status="completed", completed_batches=wave_coordination.c.total_batches, completed_at=START)
-        )
-
-
-def _counted(engine: Engine) -> list[str]:
-    statements: list[str] = []
-
-    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    event.listen(engine, "before_cursor_execute", count)
-    return statements
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -218,20 +156,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, default=10, help="at work at once, of all tenants")
     parser.add_argument("--failing", type=float, default=0.05, help="share of attempts that fail")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--looks", type=int, nargs="*", default=[100, 1_000, 10_000, 100_000], metavar="BATCHES")
     parser.add_argument("--parts", nargs="*", choices=_PARTS, default=list(_PARTS))
     chosen = vars(parser.parse_args(arguments))
     # What the circuit breaker tells the daemon's log.
     logging.getLogger("netsuite_pipeline").setLevel(logging.ERROR)
-    looks, parts = chosen.pop("looks"), chosen.pop("parts")
+    parts = chosen.pop("parts")
     usual = Scenario(**chosen)
     for part in parts:
         _PARTS[part](usual)
-    if not looks:
-        return
-    print("A look of the dispatcher in the middle of one job, on SQLite:")
-    for batches in looks:
-        cost_of_a_look(batches=batches)
 
 
 if __name__ == "__main__":

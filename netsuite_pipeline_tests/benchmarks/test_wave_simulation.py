@@ -10,9 +10,11 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 from dagster._core.utils import make_new_run_id
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
+from benchmarks.look_cost import measure
 from benchmarks.simulated_queue import QueuedRun, RunQueue
 from benchmarks.wave_simulation import Scenario, first_come, simulate
 from netsuite_pipeline.waves.model import ImportMode
+from netsuite_pipeline_tests.mariadb_server import MariaDBServer
 
 SMALL = Scenario(batches=900, tenants=6, runs=4, failing=0.05, seed=1)
 YAML = """
@@ -89,3 +91,10 @@ def test_with_the_reserve_changes_are_imported_sooner_beside_full_imports() -> N
         for simulation in (without, reserved)
     ]
     assert takes[1] < takes[0]
+
+
+def test_a_look_costs_the_same_statements_however_large_the_import_is() -> None:
+    with MariaDBServer() as server:
+        small, large = (measure(server, batches=batches, past=1) for batches in (100, 400))
+    assert small.statements == large.statements
+    assert small.in_flight > 0
