@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+# Dagster exports neither; without the filter it reads every backfill there ever was, with all its data.
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus, PartitionBackfill
+
 from netsuite_pipeline.orchestration.names import record_type_of
 
-# How far back is looked; far fewer are open at once.
-_LATEST = 500
-_OPEN = {"REQUESTED", "CANCELING", "FAILING"}
+# One in any of these may still launch runs, or has some.
+_OPEN = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +35,18 @@ class BackfillProgress:
     failed: int
 
 
+def backfills_under_way(instance: dg.DagsterInstance) -> Sequence[PartitionBackfill]:
+    """All backfills of the instance that are not over, newest first; those that are cost nothing, however many."""
+    return instance.get_backfills(filters=_OPEN)
+
+
 def open_backfills(instance: dg.DagsterInstance, record_types: Collection[str]) -> Sequence[BackfillProgress]:
     """The backfills of these record types that are not over, newest first."""
     found = []
-    for backfill in instance.get_backfills(limit=_LATEST):
+    for backfill in backfills_under_way(instance):
         selected = [name for key in backfill.asset_selection or () if (name := record_type_of(key))]
         data = backfill.asset_backfill_data
-        if data is None or backfill.status.value not in _OPEN or not set(selected) & set(record_types):
+        if data is None or not set(selected) & set(record_types):
             continue
         completed = data.materialized_subset.num_partitions_and_non_partitioned_assets
         failed = data.failed_and_downstream_subset.num_partitions_and_non_partitioned_assets

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import dagster as dg
 from dagster._core.storage.runs import SqlRunStorage
 
+from netsuite_pipeline.orchestration.backfills import backfills_under_way
 from netsuite_pipeline.orchestration.names import asset_key, import_job_name, partitions_name
 from netsuite_pipeline.record_types.batch import BatchKeyError, BatchRange
 from netsuite_pipeline.record_types.model import RecordType
@@ -23,9 +24,6 @@ ALIVE = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-_OPEN_BACKFILLS = {"REQUESTED", "CANCELING", "FAILING"}
-# Open backfills are far fewer.
-_LATEST = 500
 
 
 def partitions_for(record_type: RecordType) -> dg.DynamicPartitionsDefinition:
@@ -73,18 +71,15 @@ class PartitionRegistry:
     def in_use(self, record_type: str) -> bool:
         """Whether a run or a backfill that people launched may hold a batch of the type at this moment.
 
-        Such runs are in no wave table. A key that one of them was given must not be taken away from under it.
+        Such runs are in no wave table. A key that one of them was given must not be taken away from under it, so this
+        is asked anew for each type: planning many of them takes minutes, in which another may be launched.
         """
         key, job = asset_key(record_type), import_job_name(record_type)
         # All of them: those of other tenants may be many, and stand before ours.
         runs = self._instance.get_runs(filters=dg.RunsFilter(statuses=ALIVE))
         if any(run.job_name == job or key in (run.asset_selection or ()) for run in runs):
             return True
-        backfills = self._instance.get_backfills(limit=_LATEST)
-        return any(
-            backfill.status.value in _OPEN_BACKFILLS and key in (backfill.asset_selection or ())
-            for backfill in backfills
-        )
+        return any(key in (backfill.asset_selection or ()) for backfill in backfills_under_way(self._instance))
 
     def apply(self, record_type: str, *, add: Sequence[BatchRange], remove: Iterable[BatchRange]) -> None:
         """Removes first and adds after: interrupted, it leaves a gap, which the next plan fills. Repeatable."""
