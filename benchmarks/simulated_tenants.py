@@ -26,7 +26,7 @@ from netsuite_pipeline.waves.circuit import Circuit
 from netsuite_pipeline.waves.coordinator import decide
 from netsuite_pipeline.waves.failure_policy import retry_at
 from netsuite_pipeline.waves.job_state import count_in_flight
-from netsuite_pipeline.waves.lanes import beside_a_nightly, goes_first
+from netsuite_pipeline.waves.lanes import Precedence, beside_a_nightly, goes_first
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import Batch, Dispatch, ImportMode, Job, RecordTypePlan, batch_id
 from netsuite_pipeline.waves.planner import plan_waves
@@ -176,15 +176,15 @@ class Simulation:
         while True:
             started = time.perf_counter()
             circuit = watch.look(self.now)
-            for open_job in tenant.store.open_jobs():
-                self._look(tenant, open_job, circuit)
+            open_jobs = tenant.store.open_jobs()
+            for open_job in open_jobs:
+                self._look(tenant, open_job, circuit, precedence=goes_first(open_job, open_jobs))
             self.look_seconds.append(time.perf_counter() - started)
             yield _LOOK_SECONDS
 
-    def _look(self, tenant: Tenant, open_job: Job, circuit: Circuit) -> None:
+    def _look(self, tenant: Tenant, open_job: Job, circuit: Circuit, *, precedence: Precedence | None) -> None:
         store, job = tenant.store, tenant.jobs[open_job.job_id]
-        nightly = goes_first(open_job, store.open_jobs())
-        limits = beside_a_nightly(self.limits) if nightly else self.limits
+        limits = beside_a_nightly(self.limits, precedence) if precedence else self.limits
         state = store.load_state(job.job_id, now=self.now, circuit=circuit)
         decision, ahead = decide(state, limits), count_in_flight(state.waves)
         store.update_waves(job.job_id, decision.wave_changes, now=self.now)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from netsuite_pipeline.settings import Settings, SettingsError
 from netsuite_pipeline.warehouse.missing_columns import account_of
 from netsuite_pipeline.waves.circuit import CLOSED, Circuit
-from netsuite_pipeline.waves.lanes import goes_first, makes_room_for
+from netsuite_pipeline.waves.lanes import Precedence, beside_a_nightly, goes_first, makes_room_for
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import OPEN_JOBS, JobStatus, utc_now
 from netsuite_pipeline.waves.progress import JobSummary
@@ -25,19 +25,29 @@ def circuit_of(store: WaveStore, settings: Settings) -> Circuit:
         return CLOSED
 
 
-def stuck_in(summary: JobSummary, circuit: Circuit, settings: Settings) -> tuple[StuckWave, ...]:
+def precedence_of(summary: JobSummary, store: WaveStore) -> Precedence | None:
+    """What the import makes room for; None if it does not."""
+    return goes_first(summary.job, store.open_jobs()) if summary.job.status is JobStatus.RUNNING else None
+
+
+def stuck_in(
+    summary: JobSummary, circuit: Circuit, precedence: Precedence | None, settings: Settings
+) -> tuple[StuckWave, ...]:
     """The waves of the import that make no progress."""
-    timeout = Limits.of(settings).wave_timeout
-    waves = activity_of_summary(summary.waves)
-    return stuck_waves(waves, job=summary.job, circuit=circuit, now=utc_now(), timeout=timeout)
+    limits = Limits.of(settings)
+    return stuck_waves(
+        activity_of_summary(summary.waves),
+        job=summary.job,
+        circuit=circuit,
+        now=utc_now(),
+        timeout=limits.wave_timeout,
+        its_turn=precedence is None or beside_a_nightly(limits, precedence).in_flight != 0,
+    )
 
 
-def room_for_nightly(summary: JobSummary, store: WaveStore, settings: Settings) -> str | None:
-    """That the import holds batches back for a night's changes; None if it does not."""
-    if summary.job.status is not JobStatus.RUNNING:
-        return None
-    nightly = goes_first(summary.job, store.open_jobs())
-    return None if nightly is None else makes_room_for(nightly, Limits.of(settings))
+def room_for(precedence: Precedence | None, settings: Settings) -> str | None:
+    """That the import holds batches back; None if it does not."""
+    return None if precedence is None else makes_room_for(precedence, Limits.of(settings))
 
 
 def cautions(store: WaveStore, settings: Settings) -> Callable[[JobSummary], list[str]]:
@@ -46,8 +56,8 @@ def cautions(store: WaveStore, settings: Settings) -> Callable[[JobSummary], lis
     def look(summary: JobSummary) -> list[str]:
         if summary.job.status not in OPEN_JOBS:
             return []
-        circuit = circuit_of(store, settings)
-        stuck = [wave.sentence for wave in stuck_in(summary, circuit, settings)]
-        return [*filter(None, [circuit.waiting_for, room_for_nightly(summary, store, settings)]), *stuck]
+        circuit, precedence = circuit_of(store, settings), precedence_of(summary, store)
+        stuck = [wave.sentence for wave in stuck_in(summary, circuit, precedence, settings)]
+        return [*filter(None, [circuit.waiting_for, room_for(precedence, settings)]), *stuck]
 
     return look

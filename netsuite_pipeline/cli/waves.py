@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from netsuite_pipeline.cli.cautions import cautions, circuit_of, room_for_nightly, stuck_in
+from netsuite_pipeline.cli.cautions import cautions, circuit_of, precedence_of, room_for, stuck_in
 from netsuite_pipeline.cli.console import results
 from netsuite_pipeline.cli.dagster_instance import dagster_instance
 from netsuite_pipeline.cli.progress import backfill_lines, missing_lines, status_view, types_table
@@ -53,9 +53,9 @@ def status(
         look = cautions(store, settings)
         summary = watch(store, job_id, cautions=look) if watching else store.job_summary(job_id)
         if as_json:
-            circuit = circuit_of(store, settings)
-            stuck = stuck_in(summary, circuit, settings)
-            room = room_for_nightly(summary, store, settings)
+            circuit, precedence = circuit_of(store, settings), precedence_of(summary, store)
+            stuck = stuck_in(summary, circuit, precedence, settings)
+            room = room_for(precedence, settings)
             print_document(status_document(summary, circuit=circuit, room=room, stuck=stuck, backfills=backfills))
             return
         if not watching:

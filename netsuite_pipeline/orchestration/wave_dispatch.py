@@ -31,7 +31,7 @@ from netsuite_pipeline.waves.coordinator import decide
 from netsuite_pipeline.waves.dispatch_store import InFlight
 from netsuite_pipeline.waves.failure_policy import retry_at
 from netsuite_pipeline.waves.job_state import Decision, JobState, count_in_flight
-from netsuite_pipeline.waves.lanes import beside_a_nightly, goes_first, makes_room_for, run_priority
+from netsuite_pipeline.waves.lanes import Precedence, beside_a_nightly, goes_first, makes_room_for, run_priority
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import BatchStatus, Dispatch, ImportMode, Job, JobStatus, WaveStatus, utc_now
 from netsuite_pipeline.waves.ownership import is_kept_elsewhere, kept_elsewhere
@@ -91,7 +91,7 @@ class WaveDispatcher:
         jobs = self._store.open_jobs()
         circuit = self._watch.look(utc_now()) if self._watch and jobs else CLOSED
         for job in jobs:
-            requests, reason = self._advance_apart(job, circuit)
+            requests, reason = self._advance_apart(job, circuit, precedence=goes_first(job, jobs))
             launched = launched or bool(requests)
             yield from requests
             if reason:
@@ -99,15 +99,19 @@ class WaveDispatcher:
         if not launched:
             yield dg.SkipReason(" ".join(waiting) or "No import is under way.")
 
-    def _advance_apart(self, job: Job, circuit: Circuit) -> tuple[list[dg.RunRequest], str | None]:
+    def _advance_apart(
+        self, job: Job, circuit: Circuit, *, precedence: Precedence | None
+    ) -> tuple[list[dg.RunRequest], str | None]:
         """One job's turn; what goes wrong with it is told and does not keep the others from theirs."""
         try:
-            return self._advance(job, circuit)
+            return self._advance(job, circuit, precedence=precedence)
         except Exception as error:
             _LOGGER.exception("Dispatching import %s", job.job_id)
             return [], f"failed with {type(error).__name__}: {error}"
 
-    def _advance(self, job: Job, circuit: Circuit) -> tuple[list[dg.RunRequest], str | None]:
+    def _advance(
+        self, job: Job, circuit: Circuit, *, precedence: Precedence | None
+    ) -> tuple[list[dg.RunRequest], str | None]:
         now = utc_now()
         # Its runs are unknown here and would be taken for deleted ones. A person's word that it is over ends it all the
         # same: else one whose instance is gone would be under way for ever.
@@ -123,7 +127,7 @@ class WaveDispatcher:
         if self._is_declared_otherwise(job) and not _is_begun(state):
             self._store.fail_job(job.job_id, _DECLARED_OTHERWISE, now=now)
             return [], _DECLARED_OTHERWISE
-        limits, room = self._limits_now(job, state)
+        limits, room = self._limits_now(state, precedence)
         decision, resumes = decide(state, limits), state.job.resumes
         self._store.update_waves(job.job_id, decision.wave_changes, now=now, resumes=resumes)
         claimed = [
@@ -142,12 +146,13 @@ class WaveDispatcher:
         requests = list(_run_requests(wanted, job, ahead=count_in_flight(state.waves), now=now))
         return requests, _sentences(decision, room, self._stuck(state))
 
-    def _limits_now(self, job: Job, state: JobState) -> tuple[Limits, str | None]:
+    def _limits_now(self, state: JobState, precedence: Precedence | None) -> tuple[Limits, str | None]:
         """What the job may have in flight now; of a full import also that it makes room for an import of changes."""
-        nightly = goes_first(job, self._store.open_jobs()) if job.mode is ImportMode.FULL else None
         # What is done in less room says nothing about the right size.
-        limits = self._sized(state, decide_anew=nightly is None)
-        return (limits, None) if nightly is None else (beside_a_nightly(limits), makes_room_for(nightly, limits))
+        limits = self._sized(state, decide_anew=precedence is None)
+        if precedence is None:
+            return limits, None
+        return beside_a_nightly(limits, precedence), makes_room_for(precedence, limits)
 
     def _stuck(self, state: JobState) -> Sequence[StuckWave]:
         """Waves whose runs make no progress; the log is told once in WAVE_TIMEOUT seconds."""

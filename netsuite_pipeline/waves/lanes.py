@@ -6,7 +6,7 @@ runs and backfills have none, which is 0.
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import ImportMode, Job, JobStatus
@@ -15,6 +15,14 @@ NIGHTLY_PRIORITY = 10
 # Of so many seconds' worth of queue each batch is taken to be. Ten runs that twenty companies share take longer.
 _SECONDS_PER_BATCH = 5
 _EPOCH = dt.datetime.fromisoformat("2020-01-01")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precedence:
+    """What a full import makes room for: an import of changes, and the older full import that has what this leaves."""
+
+    nightly: Job
+    full: Job | None = None
 
 
 def run_priority(mode: ImportMode, *, ahead: int, now: dt.datetime) -> int:
@@ -28,37 +36,52 @@ def run_priority(mode: ImportMode, *, ahead: int, now: dt.datetime) -> int:
     return -int((now - _EPOCH).total_seconds()) - _SECONDS_PER_BATCH * ahead
 
 
-def goes_first(job: Job, open_jobs: Iterable[Job]) -> Job | None:
-    """The import of changes that a full import leaves room to: it is under way, and nobody holds it up."""
+def goes_first(job: Job, open_jobs: Iterable[Job]) -> Precedence | None:
+    """What a full import leaves room to, as long as it is under way and nobody holds it up; `open_jobs` are the
+    company's, oldest first.
+    """
     if job.mode is not ImportMode.FULL:
         return None
-    return next((one for one in open_jobs if _is_a_nightly_under_way(one)), None)
+    under_way = [one for one in open_jobs if _is_under_way(one)]
+    nightly = next((one for one in under_way if one.mode is ImportMode.INCREMENTAL), None)
+    if nightly is None:
+        return None
+    oldest = next((one for one in under_way if one.mode is ImportMode.FULL), None)
+    return Precedence(nightly=nightly, full=None if oldest is None or oldest.job_id == job.job_id else oldest)
 
 
-def beside_a_nightly(limits: Limits) -> Limits:
+def beside_a_nightly(limits: Limits, precedence: Precedence) -> Limits:
     """What a full import may have in flight meanwhile. It is not cut for several runs: by default, all is one run.
 
-    At least a batch, so that it goes on however long that takes.
+    The oldest one has at least a batch, so that it goes on however long that takes. The others have nothing: a batch of
+    each would be a run of each, and together they would have all the runs that the pool allows.
     """
-    if limits.in_flight is None:
+    if limits.in_flight is None or not limits.nightly_reserve:
         return limits
+    if precedence.full is not None:
+        return replace(limits, in_flight_now=0)
     left = max(1, limits.wave_size * (100 - limits.nightly_reserve) // 100)
     if left >= limits.in_flight:
         return limits
     return replace(limits, in_flight_now=left, runs_at_once=None)
 
 
-def makes_room_for(nightly: Job, limits: Limits) -> str | None:
+def makes_room_for(precedence: Precedence, limits: Limits) -> str | None:
     """What is held back, as a sentence for people; None if nothing is."""
-    left = beside_a_nightly(limits).in_flight
+    left = beside_a_nightly(limits, precedence).in_flight
     if left is None or left == limits.in_flight:
         return None
+    first, reserve = f"Import of changes {precedence.nightly.job_id} goes first", limits.nightly_reserve
+    if precedence.full is not None:
+        return (
+            f"{first}, and the older import {precedence.full.job_id} has what it leaves: until one of them is over, no"
+            f" batch of this one is dispatched (WAVE_NIGHTLY_RESERVE={reserve})."
+        )
     return (
-        f"Import of changes {nightly.job_id} goes first: until it is over, batches of this one in flight are limited"
-        f" to {left} (WAVE_NIGHTLY_RESERVE={limits.nightly_reserve})."
+        f"{first}: until it is over, batches of this one in flight are limited to {left}"
+        f" (WAVE_NIGHTLY_RESERVE={reserve})."
     )
 
 
-def _is_a_nightly_under_way(job: Job) -> bool:
-    is_held_up = job.paused_at is not None or job.cancelled_at is not None
-    return job.mode is ImportMode.INCREMENTAL and job.status is JobStatus.RUNNING and not is_held_up
+def _is_under_way(job: Job) -> bool:
+    return job.status is JobStatus.RUNNING and job.paused_at is None and job.cancelled_at is None

@@ -56,13 +56,22 @@ class StuckWave:
 
 
 def stuck_waves(
-    waves: Iterable[WaveActivity], *, job: Job, circuit: Circuit, now: dt.datetime, timeout: int
+    waves: Iterable[WaveActivity],
+    *,
+    job: Job,
+    circuit: Circuit,
+    now: dt.datetime,
+    timeout: int,
+    its_turn: bool = True,
 ) -> tuple[StuckWave, ...]:
-    """Those of the waves that are not over which have something in flight, or due and free to go, and no progress."""
+    """Those of the waves that are not over which have something in flight, or due and free to go, and no progress.
+
+    While it is not the job's turn (`lanes`), nothing of it is free to go.
+    """
     open_waves = sorted(waves, key=lambda wave: wave.number)
     if job.status not in OPEN_JOBS or not open_waves:
         return ()
-    held = job.paused_at is not None or job.cancelled_at is not None or circuit.is_open
+    held = job.paused_at is not None or job.cancelled_at is not None or circuit.is_open or not its_turn
     level = min(wave.level for wave in open_waves)
     turn = next(wave.number for wave in open_waves if wave.level == level)
     # Nobody expected progress before.

@@ -322,3 +322,20 @@ def test_status_says_that_a_full_import_makes_room_for_a_nights_changes(
     assert said in command("waves", "status", job).output
     assert json.loads(command("waves", "status", job, "--json").output)["makes_room"].startswith(said)
     assert json.loads(command("waves", "status", "--json").output)["makes_room"] is None
+
+
+def test_an_import_that_waits_for_an_older_one_beside_the_nights_changes_is_not_called_stuck(
+    command: Command, store: WaveStore, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAVE_TIMEOUT", "60")
+    command("import", "start", "--types", "customer", "--no-dependencies")
+    younger = store.latest_job()
+    assert younger is not None
+    command("import", "start", "--types", "customer", "--no-dependencies", "--changes")
+    with store.engine.begin() as connection:
+        connection.execute(update(wave_batches).values(updated_at=utc_now() - timedelta(seconds=61)))
+        connection.exec_driver_sql("UPDATE import_jobs SET planned_at = NULL")
+    assert "no progress" in command("waves", "status", job).output
+    output = command("waves", "status", younger.job_id).output
+    assert f"the older import {job} has what it leaves" in output
+    assert "no progress" not in output

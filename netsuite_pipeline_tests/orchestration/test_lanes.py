@@ -64,6 +64,39 @@ def test_a_full_import_leaves_the_reserve_while_changes_are_imported_and_not_lon
     assert _in_flight(store, full) == 5
 
 
+def test_all_full_imports_together_leave_the_reserve_and_the_younger_goes_on_after_the_older(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, store: WaveStore, look: Callable[[], Answers]
+) -> None:
+    older, younger = (_planned(definitions, instance, changes_only=False) for _ in range(2))
+    nightly = _planned(definitions, instance, changes_only=True)
+    for answer in look():
+        assert isinstance(answer, dg.RunRequest)
+        create_run(definitions, instance, answer, status=dg.DagsterRunStatus.STARTED)
+    assert [_in_flight(store, one) for one in (older, younger, nightly)] == [1, 0, 5]
+    (said,) = look()
+    assert isinstance(said, dg.SkipReason)
+    assert f"and the older import {older} has what it leaves" in str(said.skip_message)
+
+    store.pause(older, now=store.job(older).created_at)
+    look()
+    assert [_in_flight(store, one) for one in (older, younger, nightly)] == [1, 1, 5]
+
+
+def test_a_look_reads_the_open_imports_once_however_many_there_are(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    store: WaveStore,
+    look: Callable[[], Answers],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for _ in range(2):
+        _planned(definitions, instance, changes_only=False)
+    calls, read = [], WaveStore.open_jobs
+    monkeypatch.setattr(WaveStore, "open_jobs", lambda self: calls.append(1) or read(self))
+    look()
+    assert len(calls) == 1
+
+
 def test_companies_take_turns_in_the_queue_they_share(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,

@@ -36,8 +36,9 @@ IDLE = WaveActivity(
 FLYING = replace(IDLE, in_flight=3)
 
 
-def stuck(*waves: WaveActivity, job: Job = RUNNING, circuit: Circuit = CLOSED) -> list[int]:
-    return [one.number for one in stuck_waves(waves, job=job, circuit=circuit, now=NOW, timeout=1800)]
+def stuck(*waves: WaveActivity, job: Job = RUNNING, circuit: Circuit = CLOSED, its_turn: bool = True) -> list[int]:
+    found = stuck_waves(waves, job=job, circuit=circuit, now=NOW, timeout=1800, its_turn=its_turn)
+    return [one.number for one in found]
 
 
 def test_a_wave_in_flight_without_any_change_for_that_long_is_stuck() -> None:
@@ -51,6 +52,11 @@ def test_a_wave_in_flight_without_any_change_for_that_long_is_stuck() -> None:
 )
 def test_a_wave_that_could_go_on_and_is_not_dispatched_is_stuck(changes: dict[str, Any]) -> None:
     assert stuck(replace(IDLE, **changes)) == [1]
+
+
+def test_a_wave_of_an_import_that_waits_for_others_is_stuck_only_if_something_of_it_is_in_flight() -> None:
+    assert stuck(replace(IDLE, pending=2), its_turn=False) == []
+    assert stuck(FLYING, its_turn=False) == [1]
 
 
 def test_a_wave_that_waits_for_its_next_attempt_is_not_stuck() -> None:
