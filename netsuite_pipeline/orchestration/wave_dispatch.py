@@ -35,7 +35,7 @@ from netsuite_pipeline.waves.lanes import Precedence, beside_a_nightly, goes_fir
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import BatchStatus, Dispatch, ImportMode, Job, JobStatus, WaveStatus, utc_now
 from netsuite_pipeline.waves.ownership import is_kept_elsewhere, kept_elsewhere
-from netsuite_pipeline.waves.sizing import is_due, resized
+from netsuite_pipeline.waves.sizing import Sizing, is_due, resized, seen_since
 from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline.waves.stuck import StuckWave, activity_of_state, stuck_waves
 
@@ -52,6 +52,8 @@ _DECLARED_OTHERWISE = (
 _LOGGER = logging.getLogger(__name__)
 # When the log was told last of each stuck wave; the process of the sensor lives longer than a look.
 _TOLD: dict[tuple[str, int], dt.datetime] = {}
+# When the size of each import was looked at last, also where it stayed; a process that does not know looks once more.
+_SIZED: dict[str, dt.datetime] = {}
 
 
 class WaveDispatcher:
@@ -112,16 +114,17 @@ class WaveDispatcher:
     def _advance(
         self, job: Job, circuit: Circuit, *, precedence: Precedence | None
     ) -> tuple[list[dg.RunRequest], str | None]:
-        now = utc_now()
         # Its runs are unknown here and would be taken for deleted ones. A person's word that it is over ends it all the
         # same: else one whose instance is gone would be under way for ever.
         if is_kept_elsewhere(job, self._registry) and job.cancelled_at is None:
             return [], kept_elsewhere(job)
-        if job.status is JobStatus.PLANNING and self._is_planner_gone(job, now):
+        if job.status is JobStatus.PLANNING and self._is_planner_gone(job, utc_now()):
             status = JobStatus.FAILED if job.cancelled_at is None else JobStatus.CANCELLED
             reason = "Planning was interrupted; start the import again."
-            self._store.finish_job(job.job_id, status=status, reason=reason, now=now)
+            self._store.finish_job(job.job_id, status=status, reason=reason, now=utc_now())
         again = self._supervise(job.job_id)
+        # The failures that this found are of the past for what is decided now, and not of the future.
+        now = utc_now()
         whole_level = not self._limits.coordination
         state = self._store.load_state(job.job_id, now=now, whole_level=whole_level, circuit=circuit)
         if self._is_declared_otherwise(job) and not _is_begun(state):
@@ -170,15 +173,21 @@ class WaveDispatcher:
         if not self._limits.dynamic_sizing or state.job.status is not JobStatus.RUNNING:
             return self._limits
         before = next(iter(self._store.sizings(state.job.job_id)), None)
-        sizing = None
-        if decide_anew and is_due(before, state.now):
-            seen = self._store.recent(state.job.job_id, now=state.now)
-            sizing = resized(before, state, self._limits, seen)
-        if sizing is not None:
-            self._store.note_sizing(state.job.job_id, sizing)
-            _LOGGER.info("Import %s: %s batches in flight, because %s.", state.job.job_id, sizing.size, sizing.reason)
-        held = sizing or before
+        held = (self._resized(before, state) if decide_anew else None) or before
         return self._limits if held is None else replace(self._limits, in_flight_now=held.size)
+
+    def _resized(self, before: Sizing | None, state: JobState) -> Sizing | None:
+        """Another size than before, which is noted; None if it stays, or it is too early to say."""
+        job_id, now = state.job.job_id, state.now
+        if not is_due(_SIZED.get(job_id, before.at if before else None), now):
+            return None
+        _SIZED[job_id] = now
+        seen = self._store.recent(job_id, since=seen_since(before, now), now=now)
+        sizing = resized(before, state, self._limits, seen)
+        if sizing is not None:
+            self._store.note_sizing(job_id, sizing)
+            _LOGGER.info("Import %s: %s batches in flight, because %s.", job_id, sizing.size, sizing.reason)
+        return sizing
 
     def _is_declared_otherwise(self, job: Job) -> bool:
         known = (job.declarations, self._declarations)

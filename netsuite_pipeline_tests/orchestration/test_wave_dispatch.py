@@ -21,6 +21,7 @@ from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.sandbox.faults import Fault, FaultKind
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
+from netsuite_pipeline.waves import sizing
 from netsuite_pipeline.waves.errors import LostLease
 from netsuite_pipeline.waves.job_state import Decision, JobState
 from netsuite_pipeline.waves.limits import Limits
@@ -170,6 +171,53 @@ def test_with_dynamic_sizing_no_more_is_dispatched_than_was_decided_last(
     for _ in range(2):
         list(dispatcher.tick())
     assert _statuses(store, job_id).count(BatchStatus.DISPATCHED) == in_flight
+
+
+@pytest.fixture
+def sizing_tick(
+    limits: Limits, instance: dg.DagsterInstance, store: WaveStore, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[int], None]:
+    """A look of a dispatcher that adapts the size, so many minutes from now; two batches are enough to judge by."""
+    monkeypatch.setattr(sizing, "_LEAST_SEEN", 2)
+    dispatcher = WaveDispatcher(
+        instance=instance,
+        store=store,
+        limits=replace(limits, dynamic_sizing=True, wave_size_min=1),
+        record_types=CATALOG.names,
+        declarations=CATALOG.digest,
+    )
+
+    def look(minutes: int) -> None:
+        monkeypatch.setattr(wave_dispatch, "utc_now", lambda: utc_now() + timedelta(minutes=minutes))
+        list(dispatcher.tick())
+
+    return look
+
+
+def test_a_look_at_the_size_that_changes_nothing_is_not_repeated_within_a_minute(
+    sizing_tick: Callable[[int], None], store: WaveStore, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, recent = [], WaveStore.recent
+    monkeypatch.setattr(WaveStore, "recent", lambda *args, **moments: calls.append(1) or recent(*args, **moments))
+    for minutes, looks in ((0, 1), (0, 1), (1, 2), (1, 2), (2, 3)):
+        sizing_tick(minutes)
+        assert len(calls) == looks
+    assert not store.sizings(job_id)
+
+
+def test_runs_that_died_take_the_size_down_at_once_and_only_once(
+    sizing_tick: Callable[[int], None],
+    tick: Tick,
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    store: WaveStore,
+    job_id: str,
+) -> None:
+    for request in tick():
+        create_run(definitions, instance, request, status=dg.DagsterRunStatus.FAILURE)
+    for minutes in range(4):
+        sizing_tick(minutes)
+        assert [one.size for one in store.sizings(job_id)] == [WAVE_SIZE // 2]
 
 
 def test_a_wave_in_flight_leaves_no_room_for_more(
