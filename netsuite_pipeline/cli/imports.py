@@ -8,7 +8,7 @@ import typer
 from netsuite_pipeline.cli.cautions import cautions
 from netsuite_pipeline.cli.console import errors, results
 from netsuite_pipeline.cli.dagster_instance import dagster_instance
-from netsuite_pipeline.cli.progress import missing_lines, types_table
+from netsuite_pipeline.cli.progress import missing_lines, partial_lines, types_table
 from netsuite_pipeline.cli.type_state import missing_counts
 from netsuite_pipeline.cli.watching import watch
 from netsuite_pipeline.orchestration.heartbeat import heartbeats
@@ -19,6 +19,7 @@ from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.record_types.catalog import CatalogError
 from netsuite_pipeline.record_types.custom import load_catalog
 from netsuite_pipeline.warehouse.rejects import rejected_rows
+from netsuite_pipeline.waves.dependents import partial_types
 from netsuite_pipeline.waves.model import ImportMode, JobStatus, utc_now
 from netsuite_pipeline.waves.planning import JobPlan
 from netsuite_pipeline.waves.store import WaveStore
@@ -55,11 +56,13 @@ def start(
         return
     pipeline = PipelineResource()
     settings = pipeline.settings()
+    catalog = load_catalog(settings)
     with pipeline.engine() as engine:
         store = WaveStore(engine)
         summary = watch(store, plan.job_id, cautions=cautions(store, settings))
         results.print(types_table(summary, rejected_rows(engine, plan.job_id)))
-        for line in missing_lines(summary, missing_counts(engine, settings, load_catalog(settings))):
+        missing = missing_lines(summary, missing_counts(engine, settings, catalog))
+        for line in (*partial_lines(partial_types(summary, catalog)), *missing):
             results.print(line)
     if summary.job.status is not JobStatus.COMPLETED:
         raise typer.Exit(1)

@@ -3,7 +3,7 @@
 The numbers come from `waves.progress`, which counts batches in the database.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from netsuite_pipeline.orchestration.backfills import BackfillProgress
+from netsuite_pipeline.waves.dependents import without_all_of
 from netsuite_pipeline.waves.model import (
     OPEN_JOBS,
     BatchStatus,
@@ -99,6 +100,11 @@ def _shortfalls(summary: JobSummary) -> Iterator[Text]:
     for batch in summary.failed_batches:
         tried = f"after {batch.attempts} attempts ({batch.category})"
         yield Text(f"{batch.record_type} {batch.key} failed {tried}: {batch.reason}", "red")
+
+
+def partial_lines(partial: Mapping[str, Collection[str]]) -> list[Text]:
+    """One line for each record type whose dependencies are incomplete in the same import; `partial` says which."""
+    return [Text(f"{name} is partial: {without_all_of(lacks)}", "yellow") for name, lacks in partial.items()]
 
 
 def missing_lines(summary: JobSummary, missing: Mapping[str, int]) -> Iterator[Text]:

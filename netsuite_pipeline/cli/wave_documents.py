@@ -4,7 +4,7 @@ Moments are ISO 8601 in UTC, with a Z. The figures come from `waves.progress` an
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -32,18 +32,19 @@ def print_document(document: Mapping[str, Any]) -> None:
 def status_document(
     summary: JobSummary,
     *,
+    partial: Mapping[str, Collection[str]],
     circuit: Circuit,
     room: str | None,
     stuck: Sequence[StuckWave],
     backfills: Sequence[BackfillProgress],
 ) -> dict[str, Any]:
     """An import with its waves, record types and failed batches (a sample), what holds it up, and the UI's backfills
-    beside it.
+    beside it. `partial` is what record types lack.
     """
     return {
         "job": job_document(summary.job),
         "waves": [_wave(wave) for wave in summary.waves],
-        "record_types": [_record_type(kind) for kind in summary.types],
+        "record_types": [_record_type(kind, partial.get(kind.record_type, ())) for kind in summary.types],
         "failed_batches": [asdict(batch) for batch in summary.failed_batches],
         # Nobody asks while no import is open.
         "netsuite_away": circuit.waiting_for if summary.job.status in OPEN_JOBS else None,
@@ -77,8 +78,9 @@ def _wave(wave: WaveSummary) -> dict[str, Any]:
     return {**asdict(wave), "pending": wave.pending}
 
 
-def _record_type(kind: TypeSummary) -> dict[str, Any]:
-    return {**asdict(kind), "batches": dict(kind.batches), "total_batches": kind.total_batches}
+def _record_type(kind: TypeSummary, lacks: Collection[str]) -> dict[str, Any]:
+    counted = {"batches": dict(kind.batches), "total_batches": kind.total_batches}
+    return {**asdict(kind), **counted, "without_all_of": list(lacks)}
 
 
 def _plain(value: Any) -> Any:

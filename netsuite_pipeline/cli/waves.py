@@ -9,7 +9,7 @@ import typer
 from netsuite_pipeline.cli.cautions import cautions, circuit_of, precedence_of, room_for, stuck_in
 from netsuite_pipeline.cli.console import results
 from netsuite_pipeline.cli.dagster_instance import dagster_instance
-from netsuite_pipeline.cli.progress import backfill_lines, missing_lines, status_view, types_table
+from netsuite_pipeline.cli.progress import backfill_lines, missing_lines, partial_lines, status_view, types_table
 from netsuite_pipeline.cli.type_state import missing_counts
 from netsuite_pipeline.cli.watching import watch
 from netsuite_pipeline.cli.wave_control import COMMANDS, AsJson
@@ -22,6 +22,7 @@ from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.custom import load_catalog
 from netsuite_pipeline.settings import SettingsError
 from netsuite_pipeline.warehouse.rejects import rejected_rows
+from netsuite_pipeline.waves.dependents import partial_types
 from netsuite_pipeline.waves.model import utc_now
 from netsuite_pipeline.waves.statistics import WINDOW, statistics_of
 from netsuite_pipeline.waves.store import WaveStore
@@ -56,14 +57,18 @@ def status(
             circuit, precedence = circuit_of(store, settings), precedence_of(summary, store)
             stuck = stuck_in(summary, circuit, precedence, settings)
             room = room_for(precedence, settings)
-            print_document(status_document(summary, circuit=circuit, room=room, stuck=stuck, backfills=backfills))
+            partial = partial_types(summary, catalog)
+            print_document(
+                status_document(summary, partial=partial, circuit=circuit, room=room, stuck=stuck, backfills=backfills)
+            )
             return
         if not watching:
             results.print(status_view(summary, look(summary)))
         for line in backfill_lines(backfills):
             results.print(line)
         results.print(types_table(summary, rejected_rows(store.engine, job_id)))
-        for line in missing_lines(summary, missing_counts(store.engine, settings, catalog)):
+        missing = missing_lines(summary, missing_counts(store.engine, settings, catalog))
+        for line in (*partial_lines(partial_types(summary, catalog)), *missing):
             results.print(line)
 
 

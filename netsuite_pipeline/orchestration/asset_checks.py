@@ -15,14 +15,21 @@ from netsuite_pipeline.orchestration.faults import EXPECTED
 from netsuite_pipeline.orchestration.names import asset_key, partitions_name
 from netsuite_pipeline.orchestration.partitions import ranges_of
 from netsuite_pipeline.orchestration.resources import PipelineResource
+from netsuite_pipeline.orchestration.tags import JOB
+from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.model import RecordType
 from netsuite_pipeline.warehouse.completeness import Completeness, Verdict, completeness
+from netsuite_pipeline.waves.dependents import lacking
+from netsuite_pipeline.waves.store import WaveStore
 
 COMPLETE = "complete"
 
 
-def build_completeness_check(record_type: RecordType) -> dg.AssetChecksDefinition:
+def build_completeness_check(record_type: RecordType, catalog: Catalog) -> dg.AssetChecksDefinition:
     """The check of a record type: an error if rows are missing or too many, a warning if something is left to do.
+
+    In a run of an import it also names what the type depends on and the import has not all of: that is for those
+    types' checks to judge.
 
     It blocks nothing and fails no run. When a batch failed the run is red and the check is not executed: it must not
     call a half-done run complete.
@@ -43,12 +50,14 @@ def build_completeness_check(record_type: RecordType) -> dg.AssetChecksDefinitio
         try:
             with pipeline.engine() as engine:
                 found = completeness(engine, record_type, batches)
+                job_id = context.run.tags.get(JOB)
+                incomplete = WaveStore(engine).incomplete_types(job_id) if job_id else ()
         except EXPECTED as error:
             # A run whose batches are all committed must not turn red because nobody could count them afterwards.
             return dg.AssetCheckResult(
                 passed=False, severity=dg.AssetCheckSeverity.WARN, description=f"Not checked: {error}"
             )
-        return _result(found, of_run=of_run)
+        return _result(found, lacks=lacking(record_type.name, incomplete, catalog), of_run=of_run)
 
     return complete
 
@@ -57,11 +66,11 @@ def _all_keys(instance: dg.DagsterInstance, record_type: RecordType) -> Sequence
     return instance.get_dynamic_partitions(partitions_name(record_type.name))
 
 
-def _result(found: Completeness, *, of_run: bool) -> dg.AssetCheckResult:
+def _result(found: Completeness, *, lacks: Sequence[str], of_run: bool) -> dg.AssetCheckResult:
     left = found.verdict is Verdict.OPEN
     return dg.AssetCheckResult(
         passed=found.verdict is Verdict.COMPLETE,
         severity=dg.AssetCheckSeverity.WARN if left else dg.AssetCheckSeverity.ERROR,
-        description=described(found, of_run=of_run),
+        description=described(found, lacks=lacks, of_run=of_run),
         metadata=figures(found, performance(found.ledgers)),
     )

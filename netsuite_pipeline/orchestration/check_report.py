@@ -10,6 +10,7 @@ import dagster as dg
 from netsuite_pipeline.observability.advice import advice
 from netsuite_pipeline.observability.performance import Performance
 from netsuite_pipeline.warehouse.completeness import Completeness, Disagreement
+from netsuite_pipeline.waves.dependents import without_all_of
 
 _SHOWN = 10
 _MIB = 1024 * 1024
@@ -19,11 +20,14 @@ _EFFORTS = ("requests", "retries", "statements", "fallback_rows")
 Figures = dict[str, int | float | str | dg.MetadataValue[str] | dg.MarkdownMetadataValue]
 
 
-def described(found: Completeness, *, of_run: bool) -> str:
-    """What is wrong or left to do, worst first; what was verified if nothing is. It begins with what was looked at."""
+def described(found: Completeness, *, lacks: Sequence[str], of_run: bool) -> str:
+    """What is wrong or left to do, worst first; what was verified if nothing is. It begins with what was looked at, and
+    ends with what the import `lacks` of that which the type depends on.
+    """
     scope = _counted(found.batches, "batch", "batches")
     looked_at = f"This run's {scope}:" if of_run else f"All of the type ({scope}):"
-    return f"{looked_at} {_finding(found)}"
+    partial = f" It was {without_all_of(lacks)}." if lacks else ""
+    return f"{looked_at} {_finding(found)}{partial}"
 
 
 def _finding(found: Completeness) -> str:

@@ -33,7 +33,7 @@ def build_definitions(catalog: Catalog, settings: Settings) -> dg.Definitions:
     start_import = build_start_import_job(catalog)
     return dg.Definitions(
         assets=assets,
-        asset_checks=[build_completeness_check(record_type) for record_type in catalog],
+        asset_checks=[build_completeness_check(record_type, catalog) for record_type in catalog],
         jobs=[*import_jobs, start_import, build_waves_job(catalog)],
         sensors=[build_dispatcher_sensor(catalog, import_jobs), build_discovery_sensor(catalog)],
         schedules=build_schedules(start_import, settings),

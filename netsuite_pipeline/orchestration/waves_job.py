@@ -3,6 +3,7 @@
 What the actions are is in `wave_actions`. A run that planned an import is over by then: terminating it changes nothing.
 """
 
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 
 import dagster as dg
@@ -15,6 +16,7 @@ from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.orchestration.tags import MAX_RETRIES, PRIORITY
 from netsuite_pipeline.orchestration.wave_actions import Done
 from netsuite_pipeline.record_types.catalog import Catalog
+from netsuite_pipeline.waves.dependents import partial_types, without_all_of
 from netsuite_pipeline.waves.errors import Refused
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import Job
@@ -60,7 +62,7 @@ def build_waves_job(catalog: Catalog) -> dg.JobDefinition:
             if done is not None and not done.whole:
                 raise dg.Failure(" ".join(said), allow_retries=False)
             summary = store.job_summary(job_id)
-        context.add_output_metadata(_shown(summary))
+        context.add_output_metadata(_shown(summary, partial_types(summary, catalog)))
 
     @dg.job(
         name=waves_name(),
@@ -109,7 +111,7 @@ def _carry_out(
             return wave_actions.reset(store, instance, wave, limits=limits)
 
 
-def _shown(summary: JobSummary) -> dict[str, dg.MetadataValue]:
+def _shown(summary: JobSummary, partial: Mapping[str, Collection[str]]) -> dict[str, dg.MetadataValue]:
     job = summary.job
     waves = [
         dg.TableRecord(
@@ -131,6 +133,7 @@ def _shown(summary: JobSummary) -> dict[str, dg.MetadataValue]:
         f"{batch.record_type} {batch.key} ({batch.category}, {batch.attempts} attempts): {batch.reason}"
         for batch in summary.failed_batches
     ]
+    lacking = [f"{name}: {without_all_of(lacks)}" for name, lacks in partial.items()]
     columns = [
         dg.TableColumn(name, "string" if name == "status" else "int") for name in (waves[0].data if waves else ())
     ]
@@ -139,8 +142,13 @@ def _shown(summary: JobSummary) -> dict[str, dg.MetadataValue]:
         "status": dg.MetadataValue.text(_standing(summary)),
         "waves": dg.MetadataValue.table(waves, dg.TableSchema(columns)),
         **({"reason": dg.MetadataValue.text(job.failure_reason)} if job.failure_reason else {}),
-        **({"failed batches": dg.MetadataValue.md("\n".join(f"- {one}" for one in failed))} if failed else {}),
+        **({"failed batches": _list_of(failed)} if failed else {}),
+        **({"partial record types": _list_of(lacking)} if lacking else {}),
     }
+
+
+def _list_of(lines: Iterable[str]) -> dg.MetadataValue:
+    return dg.MetadataValue.md("\n".join(f"- {line}" for line in lines))
 
 
 def _standing(summary: JobSummary) -> str:

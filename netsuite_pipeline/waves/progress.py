@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, select
+from sqlalchemy import Connection, Row, Select, case, func, select, union
 
 from netsuite_pipeline.waves.batch_store import BatchStore
 from netsuite_pipeline.waves.errors import UnknownJob
@@ -41,6 +41,11 @@ class TypeSummary:
     def total_batches(self) -> int:
         """All batches of the type in this job."""
         return sum(self.batches.values())
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether the job ends without all of the type: it is unavailable, or batches failed for good."""
+        return self.status is TypeStatus.UNAVAILABLE or self.batches.get(BatchStatus.FAILED, 0) > 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +135,15 @@ class ProgressStore(BatchStore):
                 for row in failed
             ),
         )
+
+    def incomplete_types(self, job_id: str) -> frozenset[str]:
+        """The record types whose summary `is_incomplete`, without counting all batches."""
+        batch, planned = wave_batches.c, import_job_types.c
+        statement = union(
+            select(batch.record_type).where(batch.job_id == job_id, batch.status == BatchStatus.FAILED),
+            select(planned.record_type).where(planned.job_id == job_id, planned.status == TypeStatus.UNAVAILABLE),
+        )
+        return frozenset(self._transactions.read(lambda connection: connection.execute(statement).scalars().all()))
 
 
 def _by_type(job_id: str) -> Select[Any]:

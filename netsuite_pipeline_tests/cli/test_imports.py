@@ -181,6 +181,17 @@ def test_watch_of_an_import_that_ends_incomplete_has_exit_code_1(command: Comman
 
 
 @pytest.mark.usefixtures("daemon")
+def test_watch_says_at_the_end_which_types_are_imported_without_all_that_they_depend_on(
+    command: Command, sandbox: SandboxServer
+) -> None:
+    sandbox.availability.set_table("pricelevel", available=False)
+    answer = command("import", "start", "--types", "customer", "--watch")
+    assert answer.exit_code == 1
+    assert _latest().job.status is JobStatus.PARTIAL
+    assert answer.output.splitlines()[-1] == "customer is partial: imported without all of price_level"
+
+
+@pytest.mark.usefixtures("daemon")
 def test_watch_says_at_the_end_which_types_lack_columns(command: Command, sandbox: SandboxServer) -> None:
     for column in ("discountpct", "isonline"):
         sandbox.availability.set_column("pricelevel", column, available=False)

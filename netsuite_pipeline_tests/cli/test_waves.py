@@ -1,5 +1,7 @@
 """`waves status`: how an import stands, for people."""
 
+import json
+
 import pytest
 
 from netsuite_pipeline.orchestration.resources import PipelineResource
@@ -74,6 +76,26 @@ def test_status_names_unavailable_types_and_failed_batches_with_their_reasons(
     assert "price_level is unavailable: " in answer.output
     reason = "after 1 attempts (permanent_error): NetSuite says [/red] and [bold]"
     assert f"{failed[0]} {failed[1].key} failed {reason}" in answer.output
+
+
+def test_status_says_which_types_are_imported_without_all_that_they_depend_on(
+    command: Command, sandbox: SandboxServer
+) -> None:
+    sandbox.availability.set_table("pricelevel", available=False)
+    command("import", "start", "--types", "opportunity")
+    said = [line for line in command("waves", "status").output.splitlines() if " is partial: " in line]
+    assert said == [
+        "customer is partial: imported without all of price_level",
+        "opportunity is partial: imported without all of price_level",
+    ]
+    document = json.loads(command("waves", "status", "--json").output)
+    assert {kind["record_type"]: kind["without_all_of"] for kind in document["record_types"]} == {
+        "location": [],
+        "price_level": [],
+        "subsidiary": [],
+        "customer": ["price_level"],
+        "opportunity": ["price_level"],
+    }
 
 
 def test_status_says_which_types_of_the_import_lack_columns(command: Command) -> None:

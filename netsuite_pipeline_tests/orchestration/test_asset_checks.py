@@ -14,6 +14,7 @@ from netsuite_pipeline.sandbox.faults import Fault, FaultKind
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
 from netsuite_pipeline.waves.limits import Limits
+from netsuite_pipeline.waves.model import JobStatus
 from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline_tests.orchestration.runs import (
     batches,
@@ -191,6 +192,29 @@ def test_a_wave_run_is_judged_and_one_whose_batches_went_to_another_is_not(
     late = run_request(definitions, instance, request)
     assert "given to another run" in error_of(late)
     assert list(late.get_asset_check_evaluations()) == []
+
+
+def test_a_run_of_an_import_without_all_that_its_type_depends_on_says_so_and_is_judged_by_its_own_batches(
+    sandbox: SandboxServer, definitions: dg.Definitions, instance: dg.DagsterInstance, store: WaveStore
+) -> None:
+    sandbox.availability.set_table("pricelevel", available=False)
+    job_id = plan(definitions, instance, "customer", dependencies=True).run_id
+    limits = Limits.of(Settings.load())
+    dispatcher = WaveDispatcher(instance=instance, store=store, limits=limits, record_types=CATALOG.names)
+    said = {}
+    while store.job(job_id).status is JobStatus.RUNNING:
+        for request in (answer for answer in dispatcher.tick() if isinstance(answer, dg.RunRequest)):
+            evaluation = _evaluation(run_request(definitions, instance, request))
+            assert evaluation.passed
+            said[evaluation.asset_key.path[-1]] = str(evaluation.description)
+    lacks = "It was imported without all of price_level."
+    assert {name: lacks in sentence for name, sentence in said.items()} == {
+        "subsidiary": False,
+        "location": False,
+        "customer": True,
+    }
+    assert store.job(job_id).status is JobStatus.PARTIAL
+    assert lacks not in str(_alone(definitions, instance).description)
 
 
 def test_a_run_that_is_executed_again_is_judged_again(

@@ -9,6 +9,7 @@ from netsuite_pipeline.orchestration.names import partitions_name, waves_name
 from netsuite_pipeline.orchestration.resources import PipelineResource
 from netsuite_pipeline.orchestration.tags import JOB, WAVE
 from netsuite_pipeline.orchestration.waves_job import WAVES_OP
+from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.waves.model import JobStatus
 from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline_tests.orchestration.runs import batches, error_of, plan, run_request
@@ -140,3 +141,14 @@ def test_where_several_imports_are_under_way_none_is_guessed(
 def test_without_any_import_it_says_how_to_start_one(definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
     refused = look_after(definitions, instance)
     assert "launch start_import" in error_of(refused)
+
+
+def test_it_names_the_types_that_are_imported_without_all_that_they_depend_on(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, sandbox: SandboxServer
+) -> None:
+    plan(definitions, instance, "customer", dependencies=True)
+    assert "partial record types" not in shown(look_after(definitions, instance))
+    sandbox.availability.set_table("pricelevel", available=False)
+    plan(definitions, instance, "customer", dependencies=True)
+    said = shown(look_after(definitions, instance))["partial record types"]
+    assert said == "- customer: imported without all of price_level"
