@@ -92,8 +92,10 @@ class WaveDispatcher:
         launched = False
         jobs = self._store.open_jobs()
         circuit = self._watch.look(utc_now()) if self._watch and jobs else CLOSED
+        # Nobody knows whether those of another instance ever go on.
+        ours = [job for job in jobs if not is_kept_elsewhere(job, self._registry)]
         for job in jobs:
-            requests, reason = self._advance_apart(job, circuit, precedence=goes_first(job, jobs))
+            requests, reason = self._advance_apart(job, circuit, precedence=goes_first(job, ours))
             launched = launched or bool(requests)
             yield from requests
             if reason:
