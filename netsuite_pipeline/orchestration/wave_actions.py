@@ -83,11 +83,15 @@ def resume(store: WaveStore, job_id: str) -> Done[Job]:
 
 
 def cancel(store: WaveStore, job_id: str) -> Done[Job]:
-    """End an import as soon as nothing of it is in flight."""
+    """End an import as soon as nothing of it is in flight, or when its plan is there."""
     job = store.cancel(job_id, now=utc_now())
+    retry_command = f"netsuite-pipeline waves retry {job_id}"
+    if job.status is JobStatus.PLANNING:
+        what = "ends when its plan is there, or soon if nobody makes it any more; nothing of it will be imported"
+        return _done(job, what, f"Until then this is taken back by: {retry_command}")
     over = job.status is JobStatus.CANCELLED
     what = "is cancelled" if over else "ends when nothing of it is in flight any more"
-    return _done(job, what, f"What is left is imported by: netsuite-pipeline waves retry {job_id}")
+    return _done(job, what, f"What is left is imported by: {retry_command}")
 
 
 def retry(store: WaveStore, instance: dg.DagsterInstance, job_id: str, *, limits: Limits) -> Done[SetBack]:

@@ -15,7 +15,8 @@ from netsuite_pipeline.orchestration.colours import settle_colours
 from netsuite_pipeline.orchestration.names import import_job_name
 from netsuite_pipeline.orchestration.outages import SourceWatch
 from netsuite_pipeline.orchestration.partitions import PartitionRegistry
-from netsuite_pipeline.orchestration.supervision import SILENCE, end_dead_runs
+from netsuite_pipeline.orchestration.planners import is_planner_gone
+from netsuite_pipeline.orchestration.supervision import end_dead_runs
 from netsuite_pipeline.orchestration.tags import (
     DISPATCH,
     JOB,
@@ -38,9 +39,6 @@ from netsuite_pipeline.waves.ownership import is_kept_elsewhere, kept_elsewhere
 from netsuite_pipeline.waves.sizing import Sizing, is_due, resized, seen_since
 from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline.waves.stuck import StuckWave, activity_of_state, stuck_waves
-
-# Nobody plans longer than that while NetSuite answers: all record types, with every retry used up, take less.
-_PLANNING_SECONDS = 7200.0
 
 # Runs may import with the daemon's declarations, and a column that only the import's planner knows would stay empty.
 _DECLARED_OTHERWISE = (
@@ -196,15 +194,8 @@ class WaveDispatcher:
         return job.status is JobStatus.RUNNING and None not in known and known[0] != known[1]
 
     def _is_planner_gone(self, job: Job, now: dt.datetime) -> bool:
-        """Whether nobody will finish the plan. A planning run that died is tried again by Dagster, a command is not."""
-        run = self._instance.get_run_by_id(job.job_id)
-        if run is not None and run.status is dg.DagsterRunStatus.CANCELED:
-            # By a person, after whom Dagster tries nothing again.
-            return True
-        silence = self._store.silences().get(job.job_id)
-        if silence is not None and run is None:
-            return silence > SILENCE
-        return now - job.created_at > dt.timedelta(seconds=_PLANNING_SECONDS + self._limits.outage_timeout)
+        patience = self._limits.outage_timeout
+        return is_planner_gone(job, instance=self._instance, store=self._store, outage_timeout=patience, now=now)
 
     def _are_colours_settled(self, job_id: str) -> bool:
         try:

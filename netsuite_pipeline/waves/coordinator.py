@@ -39,7 +39,9 @@ from netsuite_pipeline.waves.model import TERMINAL, Batch, BatchStatus, Dispatch
 def decide(state: JobState, limits: Limits) -> Decision:
     """What to do next for one job; the same state always gives the same decision."""
     if state.job.status is JobStatus.PLANNING:
-        return Decision(waiting_for="Waiting for the plan: NetSuite is being asked how many records there are.")
+        what = "NetSuite is being asked how many records there are"
+        then = "" if state.job.cancelled_at is None else ", and the import is cancelled when it is there"
+        return Decision(waiting_for=f"Waiting for the plan: {what}{then}.")
     if state.job.status is not JobStatus.RUNNING:
         return Decision()
     end = job_end(state, limits)

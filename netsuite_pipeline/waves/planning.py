@@ -6,7 +6,10 @@ How the batches of a type are settled is in `settling`. Which ranges and waves f
 
 import datetime as dt
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+
+from sqlalchemy.exc import DBAPIError
 
 from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.record_types.model import RecordType
@@ -98,9 +101,11 @@ def plan_job(
                 owner=owner,
             )
     except Exception as error:
-        # A plan that was stored before something else went wrong is carried out.
-        if store.job(job_id).status is JobStatus.PLANNING:
-            store.fail_job(job_id, f"Planning failed: {error}", now=clock())
+        # If the database is what went wrong, the dispatcher ends the job when it finds no planner any more.
+        with suppress(DBAPIError):
+            # A plan that was stored before something else went wrong is carried out.
+            if store.job(job_id).status is JobStatus.PLANNING:
+                store.fail_job(job_id, f"Planning failed: {error}", now=clock())
         raise
     if not saved and store.job(job_id).status not in OPEN_JOBS:
         raise JobEnded(f"Import job {job_id} was ended while it was being planned: start a new one.")

@@ -111,6 +111,18 @@ def test_a_cancelled_import_says_how_it_ends_and_how_to_take_it_up_again(
     assert store.job(job).status is JobStatus.RUNNING
 
 
+def test_cancelling_an_import_that_is_being_planned_says_how_it_ends(
+    command: Command, store: WaveStore, job: str
+) -> None:
+    store.create_job("planning-1", record_types=["customer"], with_dependencies=False, trigger="test", now=utc_now())
+    answer = command("waves", "cancel", "planning-1")
+    assert answer.exit_code == 0
+    assert "Import planning-1 ends when its plan is there, or soon if nobody makes it any more" in answer.output
+    assert "in flight" not in answer.output
+    assert command("waves", "retry", "planning-1").exit_code == 0
+    assert store.job("planning-1").cancelled_at is None
+
+
 @pytest.mark.parametrize("name", ["pause", "resume", "cancel", "retry"])
 def test_an_unknown_import_is_one_sentence_and_exit_code_1(command: Command, name: str) -> None:
     answer = command("waves", name, "nope")

@@ -10,8 +10,8 @@ import dagster as dg
 import pytest
 from sqlalchemy import update
 
-from netsuite_pipeline.orchestration import wave_dispatch
-from netsuite_pipeline.orchestration.names import partitions_name
+from netsuite_pipeline.orchestration import planners, wave_dispatch
+from netsuite_pipeline.orchestration.names import partitions_name, start_import_name
 from netsuite_pipeline.orchestration.partitions import PartitionRegistry
 from netsuite_pipeline.orchestration.tags import DISPATCH, JOB, RANGE_END, RANGE_START, WAVE
 from netsuite_pipeline.orchestration.wave_dispatch import WaveDispatcher
@@ -457,6 +457,29 @@ def test_a_plan_that_is_being_made_is_waited_for(tick: Tick, store: WaveStore, j
     _planning(store, "slow", created=600, beat=beat)
     tick()
     assert store.job("slow").status is JobStatus.PLANNING
+
+
+@pytest.mark.parametrize(("cancelled", "status"), [(False, JobStatus.FAILED), (True, JobStatus.CANCELLED)])
+def test_a_job_ends_whose_planning_run_failed(
+    tick: Tick,
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    store: WaveStore,
+    monkeypatch: pytest.MonkeyPatch,
+    cancelled: bool,
+    status: JobStatus,
+) -> None:
+    request = dg.RunRequest(job_name=start_import_name())
+    run_id = create_run(definitions, instance, request, status=dg.DagsterRunStatus.FAILURE)
+    _planning(store, run_id, created=60, beat=None)
+    if cancelled:
+        store.cancel(run_id, now=utc_now())
+    else:
+        tick()
+        assert store.job(run_id).status is JobStatus.PLANNING
+        monkeypatch.setattr(planners, "_NEXT_RUN", timedelta())
+    tick()
+    assert store.job(run_id).status is status
 
 
 def _planning(store: WaveStore, name: str, *, created: int, beat: int | None) -> None:

@@ -483,3 +483,11 @@ def test_only_a_running_job_is_dispatched(limits: Limits, status: JobStatus) -> 
     running = state(wave(1, batch(0)))
     decision = decide(replace(running, job=replace(running.job, status=status)), limits)
     assert (decision.dispatches, decision.end) == ((), None)
+
+
+def test_a_job_that_was_cancelled_while_it_is_planned_says_that_it_ends_with_the_plan(limits: Limits) -> None:
+    planned = state(wave(1, batch(0)))
+    job = replace(planned.job, status=JobStatus.PLANNING)
+    assert "cancelled" not in str(decide(replace(planned, job=job), limits).waiting_for)
+    cancelled = decide(replace(planned, job=replace(job, cancelled_at=NOW)), limits)
+    assert str(cancelled.waiting_for).endswith("and the import is cancelled when it is there.")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.catalog import Catalog, CatalogError
@@ -196,6 +197,19 @@ def test_any_other_error_fails_the_job_and_is_raised(
     assert (job.status, job.failure_reason) == (JobStatus.FAILED, "Planning failed: NetSuite does not answer.")
     with pytest.raises(JobEnded, match="start a new one"):
         plan(store, account, registry, limits)
+
+
+def test_an_error_is_raised_as_it_is_also_where_the_job_cannot_be_recorded_as_failed(
+    store: WaveStore, account: Account, registry: Registry, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError("UPDATE", {}, Exception(2003, "no server"))
+
+    account.broken["customer"] = ConnectionError("NetSuite does not answer.")
+    monkeypatch.setattr(WaveStore, "fail_job", away)
+    with pytest.raises(ConnectionError, match="NetSuite does not answer"):
+        plan(store, account, registry, limits)
+    assert store.job(JOB).status is JobStatus.PLANNING
 
 
 def test_an_unknown_record_type_fails_the_job(
