@@ -95,12 +95,13 @@ class NetSuiteClient:
         on_login: OnLogin | None = None,
         attempts: int = ATTEMPTS,
         patience: float = 0.0,
+        on_outage: Callable[[], None] | None = None,
         sleep: Sleep = time.sleep,
         now: Now = _utc_now,
     ) -> None:
         """`identity` names account and scheme in errors. `timeout` is in seconds, for an answer to arrive. A query is
         sent at most `attempts` times, and once more so often whenever NetSuite is back after it was away; that is
-        waited for `patience` seconds.
+        waited for `patience` seconds, and `on_outage` is called before each wait.
 
         A `concurrency` that is a Budget may change while the client lives. With a `refusal` nothing is sent, and every
         query raises it. `on_login` is told once whether NetSuite accepts the credentials, and once more should it
@@ -112,6 +113,7 @@ class NetSuiteClient:
         self._timeout = timeout
         self._attempts = attempts
         self._patience = patience
+        self._on_outage = on_outage
         self._sleep = sleep
         self._now = now
         self._governor = Governor(lambda: budget.at(now()))
@@ -141,6 +143,7 @@ class NetSuiteClient:
         on_login: OnLogin | None = None,
         attempts: int = ATTEMPTS,
         patience: float = 0.0,
+        on_outage: Callable[[], None] | None = None,
         sleep: Sleep = time.sleep,
         now: Now = _utc_now,
     ) -> Self:
@@ -164,6 +167,7 @@ class NetSuiteClient:
             on_login=on_login,
             attempts=attempts,
             patience=patience,
+            on_outage=on_outage,
             sleep=sleep,
             now=now,
         )
@@ -236,6 +240,8 @@ class NetSuiteClient:
                 # Attempts that hang are a part of it, and what one question waited the next one need not wait again.
                 self._patience -= time.monotonic() - begun + seconds
                 _log.warning("NetSuite is away (%s). It is asked again in %.0f s.", error.said, seconds)
+                if self._on_outage is not None:
+                    self._on_outage()
                 self._pause(seconds, cancelled=cancelled)
             if self._patience <= 0:
                 break

@@ -19,7 +19,8 @@ from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.waves.change_planning import Unavailable
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import ImportMode, Owner, utc_now
-from netsuite_pipeline.waves.planning import JobPlan, plan_job
+from netsuite_pipeline.waves.planning import PLANNING_LOCK_SECONDS, JobPlan, plan_job
+from netsuite_pipeline.waves.planning_lock import PlanningLock
 from netsuite_pipeline.waves.settling import BatchRegistry, Measured
 from netsuite_pipeline.waves.store import WaveStore
 
@@ -65,7 +66,8 @@ def start_import(
     """Plans an import of the named record types (none: all of them) and leaves it to the dispatcher.
 
     With `insist`, credentials that NetSuite refused lately are tried all the same: a person is there who mended them.
-    If `patient`, a NetSuite that is away is waited for, as long as imports under way do. `warn` is told of what makes
+    If `patient`, a NetSuite that is away is waited for, as long as imports under way do; others may plan meanwhile, and
+    then all is asked anew. `warn` is told of what makes
     the import slower than it need be.
     Called again with the same job id it goes on where it was interrupted. Raises CatalogError for an unknown name,
     SettingsError, NetSuiteError or WarehouseError; the job is then recorded as failed, if it could be recorded.
@@ -76,7 +78,9 @@ def start_import(
         ensure_tables(engine, warehouse_metadata(catalog))
         store = WaveStore(engine)
         patience = settings.wave_outage_timeout if patient else 0
-        with pipeline.client(insist=insist, patience=patience) as client:
+        lock = PlanningLock(engine, timeout=PLANNING_LOCK_SECONDS)
+        # Who waits for NetSuite for hours must not keep others from planning, nor `waves retry` from its batches.
+        with pipeline.client(insist=insist, patience=patience, on_outage=lock.leave) as client:
             store.create_job(
                 job_id,
                 record_types=chosen,
@@ -95,6 +99,7 @@ def start_import(
                 store=store,
                 limits=Limits.of(settings, catalog),
                 batch_size=settings.batch_size,
+                lock=lock,
                 finder=AccountChanges(client=client, engine=engine, catalog=catalog, settings=settings),
                 owner=Owner(integration_id=settings.integration_id, database=settings.warehouse_database),
             )

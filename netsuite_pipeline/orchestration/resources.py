@@ -72,12 +72,13 @@ class PipelineResource(dg.ConfigurableResource["PipelineResource"]):
         timeout: float | None = None,
         attempts: int = ATTEMPTS,
         patience: float = 0.0,
+        on_outage: Callable[[], None] | None = None,
         insist: bool = False,
         tell: Callable[[str], None] | None = None,
     ) -> Iterator[NetSuiteClient]:
         """A client that has at most `concurrency` requests in flight and sends each at most `attempts` times.
 
-        It waits `patience` seconds for a NetSuite that is away.
+        It waits `patience` seconds for a NetSuite that is away, and calls `on_outage` before it does.
 
         `timeout`, in seconds, is an upper bound on NETSUITE_TIMEOUT for callers that cannot wait that long. Credentials
         that were refused lately are not tried again, unless a person is there who asks for it: then `insist`. In the
@@ -94,6 +95,7 @@ class PipelineResource(dg.ConfigurableResource["PipelineResource"]):
             on_login=logins.remember,
             attempts=attempts,
             patience=patience,
+            on_outage=on_outage,
         ) as client:
             try:
                 yield client

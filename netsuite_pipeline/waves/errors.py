@@ -14,6 +14,10 @@ class PlanningBusy(WaveError):
     """Another process plans at this moment. Trying again later helps."""
 
 
+class LockLost(PlanningBusy):
+    """Others may have planned meanwhile. Planning from the start helps."""
+
+
 class UnknownJob(WaveError):
     """No import has the given job id."""
 

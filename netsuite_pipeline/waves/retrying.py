@@ -7,7 +7,7 @@ batch that has just been looked up.
 import datetime as dt
 
 from netsuite_pipeline.waves.limits import Limits
-from netsuite_pipeline.waves.planning_lock import planning_lock
+from netsuite_pipeline.waves.planning_lock import PlanningLock
 from netsuite_pipeline.waves.set_back_store import Existing, SetBack
 from netsuite_pipeline.waves.settling import BatchRegistry
 from netsuite_pipeline.waves.store import WaveStore
@@ -26,7 +26,7 @@ def retry_job(
     lock_timeout: float = _LOCK_SECONDS,
 ) -> SetBack:
     """See `SetBackStore.retry`. PlanningBusy if someone plans for longer than `lock_timeout` seconds."""
-    with planning_lock(store.engine, timeout=lock_timeout):
+    with PlanningLock(store.engine, timeout=lock_timeout):
         existing = _existing(job_id, store=store, registry=registry, now=now)
         return store.retry(job_id, limits=limits, existing=existing, registry=registry.identity, now=now)
 
@@ -42,7 +42,7 @@ def reset_wave(
     lock_timeout: float = _LOCK_SECONDS,
 ) -> SetBack:
     """See `SetBackStore.reset`. PlanningBusy if someone plans for longer than `lock_timeout` seconds."""
-    with planning_lock(store.engine, timeout=lock_timeout):
+    with PlanningLock(store.engine, timeout=lock_timeout):
         existing = _existing(job_id, store=store, registry=registry, now=now)
         return store.reset(job_id, wave_number, limits=limits, existing=existing, registry=registry.identity, now=now)
 

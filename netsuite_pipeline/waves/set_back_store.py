@@ -59,7 +59,7 @@ class SetBackStore(ControlStore):
     and while another `registry` than the caller's keeps the batches of a job under way; one that ended becomes the
     caller's.
 
-    Callers hold the planning lock (`planning_lock`), so that nobody takes `existing` partitions away meanwhile.
+    Callers hold the planning lock (`PlanningLock`), so that nobody takes `existing` partitions away meanwhile.
     """
 
     def retry(

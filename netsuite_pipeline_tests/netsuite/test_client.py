@@ -139,6 +139,18 @@ def test_a_patient_client_waits_for_a_netsuite_that_is_away(settings_for, serve,
     assert [seconds for seconds in waits if seconds >= 30] == [30, 60]
 
 
+def test_a_patient_client_tells_of_an_outage_before_it_waits_for_its_end(settings_for, serve, waits):
+    told = []
+    server, _ = serve(*[Reply(503)] * 12, rows())
+    settings = settings_for(server.base_url)
+    outage = {"patience": 1000.0, "on_outage": lambda: told.append(max(waits))}
+    with NetSuiteClient.connect(settings, sleep=waits.append, **outage) as client:
+        client.query(SQL)
+    assert len(told) == 2
+    assert told[0] < 30
+    assert told[1] == 30
+
+
 def test_a_patient_client_does_not_wait_when_only_its_question_gets_no_answer(settings_for, serve, waits):
     server, _ = serve(*[Reply(500)] * 5, rows())
     with patient(settings_for(server.base_url), waits) as client, pytest.raises(Unavailable):

@@ -6,11 +6,13 @@ import dagster as dg
 import pytest
 
 from netsuite_pipeline.netsuite import retry
+from netsuite_pipeline.netsuite.client import NetSuiteClient
 from netsuite_pipeline.orchestration.names import partitions_name
 from netsuite_pipeline.record_types import CATALOG
 from netsuite_pipeline.sandbox.faults import Fault, FaultKind
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.waves.model import JobStatus, TypeStatus
+from netsuite_pipeline.waves.planning_lock import PlanningLock
 from netsuite_pipeline.waves.progress import JobSummary
 from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline_tests.orchestration.runs import batches, error_of, plan, reexecute
@@ -124,6 +126,34 @@ def test_planning_goes_on_when_netsuite_is_back(
     result = plan(definitions, instance, "customer")
     assert result.success
     assert store.job(result.run_id).status is JobStatus.RUNNING
+
+
+@pytest.mark.usefixtures("both_databases")
+def test_others_may_plan_while_planning_waits_for_netsuite(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    store: WaveStore,
+    sandbox: SandboxServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+
+    def pause(_: NetSuiteClient, seconds: float, **__: Any) -> None:
+        if seconds < retry.FIRST_OUTAGE_PAUSE:
+            return
+        with PlanningLock(store.engine, timeout=0):
+            waits.append(seconds)
+        sandbox.faults.clear()
+
+    monkeypatch.setattr(NetSuiteClient, "_pause", pause)
+    sandbox.faults.add(Fault(kind=FaultKind.UNAVAILABLE, times=None, skip=2))
+    result = plan(definitions, instance, "customer", dependencies=True)
+    assert result.success
+    assert len(waits) == 1
+    summary = store.job_summary(result.run_id)
+    assert summary.job.status is JobStatus.RUNNING
+    for kind in summary.types:
+        assert kind.total_batches == len(batches(instance, kind.record_type)) > 0
 
 
 def test_netsuite_being_down_too_long_fails_the_run_and_the_job_with_the_same_sentence(

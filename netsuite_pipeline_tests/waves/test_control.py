@@ -14,7 +14,7 @@ from netsuite_pipeline.waves.errors import PlanningBusy, Refused, UnknownJob
 from netsuite_pipeline.waves.job_state import Decision
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import BatchStatus, Dispatch, Job, JobStatus, RecordTypePlan, WaveStatus
-from netsuite_pipeline.waves.planning_lock import planning_lock
+from netsuite_pipeline.waves.planning_lock import PlanningLock
 from netsuite_pipeline.waves.retrying import retry_job
 from netsuite_pipeline.waves.set_back_store import SetBack
 from netsuite_pipeline.waves.store import WaveStore
@@ -497,7 +497,7 @@ def test_a_retry_waits_for_a_planner_and_gives_up_in_the_end(
     store: WaveStore, planned: SavePlan, now: dt.datetime
 ) -> None:
     planned({"subsidiary": (0, 2)})
-    with planning_lock(store.engine, timeout=0), pytest.raises(PlanningBusy):
+    with PlanningLock(store.engine, timeout=0), pytest.raises(PlanningBusy):
         retry_job(JOB, store=store, registry=_Registry(), limits=LIMITS, now=now, lock_timeout=0)
 
 

@@ -2,8 +2,9 @@
 
 import datetime as dt
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -13,13 +14,14 @@ from netsuite_pipeline.record_types.catalog import Catalog, CatalogError
 from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.record_types.failure_policy import FailurePolicy, RetryPolicy
 from netsuite_pipeline.record_types.model import RecordType, Source
+from netsuite_pipeline.waves import planning
 from netsuite_pipeline.waves.change_planning import Unavailable
 from netsuite_pipeline.waves.errors import JobEnded, PlanningBusy
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import JobStatus
 from netsuite_pipeline.waves.planner import RangePlan
 from netsuite_pipeline.waves.planning import JobPlan, discover, plan_job
-from netsuite_pipeline.waves.planning_lock import planning_lock
+from netsuite_pipeline.waves.planning_lock import PlanningLock
 from netsuite_pipeline.waves.settling import Measured
 from netsuite_pipeline.waves.store import WaveStore
 
@@ -66,6 +68,23 @@ class Account:
 
 
 @dataclass
+class LosingAccount(Account):
+    """Makes the planner lose its lock so many `times` (None: always) when this type is asked for."""
+
+    lock: PlanningLock | None = None
+    asks: str = "customer"
+    times: int | None = 1
+    meanwhile: Callable[[], object] = lambda: None
+
+    def measure(self, record_type: str, from_id: int | None) -> Measured | Unavailable:
+        if record_type == self.asks and self.lock and self.times != 0:
+            self.times = self.times and self.times - 1
+            self.lock.leave()
+            self.meanwhile()
+        return super().measure(record_type, from_id)
+
+
+@dataclass
 class Registry:
     kept: dict[str, list[BatchRange]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
@@ -101,6 +120,7 @@ def plan(
     job: str = JOB,
     names: Sequence[str] = ("customer",),
     dependencies: bool = True,
+    lock: PlanningLock | None = None,
 ) -> JobPlan:
     now = LATER
     store.create_job(job, record_types=names, with_dependencies=dependencies, trigger="cli", now=now)
@@ -113,7 +133,7 @@ def plan(
         limits=limits,
         batch_size=20,
         clock=lambda: now,
-        lock_timeout=0,
+        lock=lock or PlanningLock(store.engine, timeout=0),
     )
 
 
@@ -307,7 +327,7 @@ def test_a_registry_that_was_cut_off_between_removing_and_adding_is_repaired(
 def test_while_one_plans_another_waits_or_is_told(
     store: WaveStore, account: Account, registry: Registry, limits: Limits
 ) -> None:
-    with planning_lock(store.engine, timeout=0):
+    with PlanningLock(store.engine, timeout=0):
         with pytest.raises(PlanningBusy, match="Another process"):
             discover("customer", source=account, registry=registry, store=store, batch_size=20)
         waiting = threading.Thread(
@@ -327,8 +347,60 @@ def test_while_one_plans_another_waits_or_is_told(
     assert len(keys(registry, "customer")) == 5
 
 
-def test_a_planner_that_failed_leaves_no_lock(store: WaveStore) -> None:
-    with pytest.raises(RuntimeError), planning_lock(store.engine, timeout=0):
-        raise RuntimeError
-    with planning_lock(store.engine, timeout=0):
-        pass
+def test_a_plan_whose_lock_is_lost_is_made_anew_with_what_another_planner_changed_meanwhile(
+    store: WaveStore, registry: Registry, limits: Limits
+) -> None:
+    lock = PlanningLock(store.engine, timeout=0)
+    account = LosingAccount(
+        ids={"subsidiary": [1, 2], "price_level": [1, 2], "customer": list(range(1, 10))}, lock=lock
+    )
+
+    def meanwhile() -> None:
+        account.ids["subsidiary"] += [3]
+        discover("subsidiary", source=account, registry=registry, store=store, batch_size=20)
+
+    # When the customers are asked for, the batches of subsidiaries are settled and not stored.
+    account.meanwhile = meanwhile
+    made = plan(store, account, registry, limits, lock=lock)
+    assert made.saved
+    assert keys(registry, "subsidiary") == ["1..3"]
+    assert {one.range.key for one in store.batches(JOB) if one.record_type == "subsidiary"} == {"1..3"}
+
+
+def test_a_plan_whose_lock_is_lost_changes_no_partition(store: WaveStore, registry: Registry, limits: Limits) -> None:
+    lock = PlanningLock(store.engine, timeout=0)
+    account = LosingAccount(ids={"subsidiary": [1, 2]}, lock=lock, asks="subsidiary", times=None)
+    with pytest.raises(PlanningBusy, match="start it again"):
+        plan(store, account, registry, limits, names=["subsidiary"], lock=lock)
+    assert keys(registry, "subsidiary") == []
+    job = store.job(JOB)
+    assert job.status is JobStatus.FAILED
+    assert "lock on planning batches was lost" in str(job.failure_reason)
+
+
+def test_a_plan_whose_lock_is_lost_after_its_last_question_is_not_stored(
+    store: WaveStore, account: Account, registry: Registry, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = PlanningLock(store.engine, timeout=0)
+    cut = planning.plan_waves
+
+    def losing(*arguments: Any, **named: Any) -> Any:
+        lock.leave()
+        return cut(*arguments, **named)
+
+    monkeypatch.setattr(planning, "plan_waves", losing)
+    with pytest.raises(PlanningBusy):
+        plan(store, account, registry, limits, lock=lock)
+    assert store.batches(JOB) == []
+
+
+def test_a_plan_that_another_process_stored_while_the_lock_was_lost_stays(
+    store: WaveStore, registry: Registry, limits: Limits
+) -> None:
+    lock = PlanningLock(store.engine, timeout=0)
+    account = LosingAccount(
+        ids={"subsidiary": [1, 2], "price_level": [1, 2], "customer": list(range(1, 10))}, lock=lock
+    )
+    account.meanwhile = lambda: plan(store, account, registry, limits)
+    assert not plan(store, account, registry, limits, lock=lock).saved
+    assert store.job(JOB).status is JobStatus.RUNNING
