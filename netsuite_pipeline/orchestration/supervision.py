@@ -14,7 +14,7 @@ from netsuite_pipeline.waves.store import WaveStore
 
 # Time for several heartbeats, should the database be busy.
 SILENCE = dt.timedelta(seconds=30)
-# A run that has just started beats within seconds; on a crowded machine, or when the database is away, within this.
+# A run that has just started beats within seconds; on a crowded machine within this.
 _FIRST_HEARTBEAT = dt.timedelta(seconds=300)
 # Commands, and runs that were deleted, are in no list of ended runs.
 _MEMORY = dt.timedelta(days=1)
@@ -23,14 +23,18 @@ _RUNS = 1000
 
 
 def end_dead_runs(instance: dg.DagsterInstance, store: WaveStore, *, record_types: Collection[str]) -> None:
-    """Marks every started run as failed that was heard of and is silent, or that is ours and was never heard of."""
+    """Marks every started run as failed that was heard of and is silent, or that is ours and was never heard of.
+
+    While the database or the daemon was away nobody could be heard, which is nobody's silence.
+    """
+    store.listen()
     silences = store.silences()
     started = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]), limit=_RUNS)
     for record in started:
         run = record.dagster_run
         silence = silences.get(run.run_id)
         if silence is None:
-            dead = _is_ours(run, record_types) and _running_for(record) > _FIRST_HEARTBEAT
+            dead = _is_ours(run, record_types) and store.audible(_running_for(record)) > _FIRST_HEARTBEAT
         else:
             dead = silence > SILENCE
         if dead:

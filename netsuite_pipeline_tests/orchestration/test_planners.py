@@ -159,6 +159,12 @@ def test_a_command_is_gone_when_it_is_silent(is_gone: IsGone, store: WaveStore) 
     assert is_gone(COMMAND)
 
 
+def test_a_command_is_not_gone_because_its_heartbeats_could_not_be_heard(is_gone: IsGone, store: WaveStore) -> None:
+    store.beat(COMMAND, age=timedelta(seconds=62))
+    store.beat("listener: look", age=timedelta(seconds=60))
+    assert not is_gone(COMMAND)
+
+
 def test_a_command_that_is_alive_is_waited_for_also_when_its_import_is_cancelled(
     is_gone: IsGone, store: WaveStore
 ) -> None:

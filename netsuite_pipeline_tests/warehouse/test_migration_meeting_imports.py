@@ -13,6 +13,7 @@ from netsuite_pipeline.warehouse.migration.errors import ChangeRefused
 from netsuite_pipeline.warehouse.migration.upgrade import upgrade
 from netsuite_pipeline.warehouse.tables import utc_now
 from netsuite_pipeline.waves.model import OPEN_JOBS, JobStatus
+from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline_tests.warehouse.migration_samples import create, declared, insert_widgets, schema, set_widget
 
 silent = [].append
@@ -72,6 +73,8 @@ def test_a_run_that_is_alive_stops_a_downgrade_without_yes(upgraded: sa.Engine) 
 def test_what_is_over_stops_no_downgrade(upgraded: sa.Engine) -> None:
     insert_job(upgraded, JobStatus.COMPLETED)
     insert(upgraded, "run_heartbeats", run_id="my-run", heartbeat_at=utc_now() - dt.timedelta(seconds=60))
+    # The daemon looks whether or not there is an import.
+    WaveStore(upgraded).listen()
     assert downgrade(upgraded, yes=False, report=silent).number == 1
 
 

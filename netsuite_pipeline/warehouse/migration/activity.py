@@ -11,6 +11,8 @@ from netsuite_pipeline.warehouse.tables import MOMENT, utc_now
 
 # Runs send a heartbeat every five seconds, and after this silence they are taken for dead.
 _SILENCE = dt.timedelta(seconds=30)
+# Who listens to them is no run and writes nothing but that.
+_LISTENER = "listener:%"
 _OPEN = ("planning", "running")
 
 _JOBS = sa.table("import_jobs", sa.column("job_id"), sa.column("status"))
@@ -25,7 +27,8 @@ def import_under_way(connection: sa.Connection) -> str:
         if job is not None:
             return f"import {job.job_id} is {job.status}"
     if inspector.has_table(_HEARTBEATS.name):
-        latest = connection.execute(sa.select(_HEARTBEATS).order_by(_HEARTBEATS.c.heartbeat_at.desc()).limit(1)).first()
+        runs = sa.select(_HEARTBEATS).where(_HEARTBEATS.c.run_id.not_like(_LISTENER))
+        latest = connection.execute(runs.order_by(_HEARTBEATS.c.heartbeat_at.desc()).limit(1)).first()
         if latest is not None and _clock(connection) - latest.heartbeat_at < _SILENCE:
             return f"run {latest.run_id} is alive"
     return ""
