@@ -36,7 +36,7 @@ _SETTINGS = {
     "WAVE_INTER_WAVE_DELAY": "0",
     "WAVE_RETRY_ATTEMPTS": "20",
 }
-_RECORDS = 12_000
+_RECORDS = 14_000
 _LIMIT_SECONDS = 3600.0
 # Each lasts longer than the attempts of one request, so that batches fail with it.
 _FAULTS = (FaultKind.UNAVAILABLE, FaultKind.RESET, FaultKind.INTERNAL_ERROR, FaultKind.TRUNCATED)

@@ -67,8 +67,7 @@ def start_import(
 
     With `insist`, credentials that NetSuite refused lately are tried all the same: a person is there who mended them.
     If `patient`, a NetSuite that is away is waited for, as long as imports under way do; others may plan meanwhile, and
-    then all is asked anew. `warn` is told of what makes
-    the import slower than it need be.
+    then all is asked anew. `warn` is told of what makes the import slower than it need be.
     Called again with the same job id it goes on where it was interrupted. Raises CatalogError for an unknown name,
     SettingsError, NetSuiteError or WarehouseError; the job is then recorded as failed, if it could be recorded.
     """

@@ -164,6 +164,10 @@ class _LockedRegistry:
     registry: BatchRegistry
     lock: PlanningLock
 
+    @property
+    def identity(self) -> str | None:
+        return self.registry.identity
+
     def existing(self, record_type: str) -> list[BatchRange]:
         self.lock.check()
         return self.registry.existing(record_type)
