@@ -81,7 +81,10 @@ def _has_small_runs(done: Performance) -> str | None:
     few = done.runs >= _BATCHES and done.batches <= done.runs * _FEW_BATCHES_PER_RUN
     if done.job_id is None or not few:
         return None
-    return f"{done.runs:,} runs imported {done.batches:,} batches, and each takes seconds to start: raise RUN_BATCHES."
+    return (
+        f"{done.runs:,} runs imported {done.batches:,} batches, and each takes seconds to start: raise RUN_BATCHES, and"
+        " WAVE_SIZE with it, because a run takes no more than a half of it by the runs at once."
+    )
 
 
 def _waits_for_database(done: Performance) -> str | None:
