@@ -225,8 +225,12 @@ class Simulation:
         job.began = self.clock if job.began is None else job.began
         ranges = [batch.range for batch in dispatch.batches]
         tenant.store.start_batches(dispatch.key, ranges, run_id=run_id, now=self.now)
-        # A run that begins during an outage of which the dispatcher knows asks nothing (orchestration.fetching).
-        is_given_up = tenant.store.circuit(tenant.name).is_open
+        # A run that begins during an outage of which the dispatcher knows asks nothing (orchestration.batch_run).
+        if tenant.store.circuit(tenant.name).is_open:
+            tenant.store.give_back(dispatch.key, run_id=run_id, reason="simulated", now=self.now)
+            job.in_flight -= len(dispatch.batches)
+            return
+        is_given_up = False
         for batch in dispatch.batches:
             if not is_given_up and self._silence(tenant):
                 yield self._in_vain(tenant)

@@ -20,8 +20,10 @@ from netsuite_pipeline.transform.batch import FailedBatch, TransformedBatch
 from netsuite_pipeline.warehouse.errors import WarehouseError
 from netsuite_pipeline.warehouse.ledger import Ledger
 from netsuite_pipeline.warehouse.loader import BatchLoader
+from netsuite_pipeline.waves.circuit import CLOSED
 from netsuite_pipeline.waves.errors import LostLease
 from netsuite_pipeline.waves.limits import Limits
+from netsuite_pipeline.waves.model import utc_now
 from netsuite_pipeline.waves.store import WaveStore
 
 # A generator, because closing it ends the read-ahead.
@@ -76,12 +78,13 @@ class BatchOutcome:
 
 
 def import_batches(
-    run: BatchRun, *, loader: BatchLoader, store: WaveStore, limits: Limits, writers: int
+    run: BatchRun, *, loader: BatchLoader, store: WaveStore, limits: Limits, writers: int, account: str | None = None
 ) -> Generator[BatchOutcome, None, None]:
     """Loads the batches of a run, `writers` at a time, and yields the outcomes in order as soon as they are known.
 
-    In a wave run, a batch that meanwhile belongs to another run is left alone and reported as such. Whatever ends
-    this generator early leaves the remaining batches as they are; the dispatcher takes them back when the run is over.
+    In a wave run, a batch that meanwhile belongs to another run is left alone and reported as such. Nothing is read,
+    and all is given back, when the dispatcher knows that the `account` does not answer. Whatever ends this generator
+    early leaves the remaining batches as they are; the dispatcher takes them back when the run is over.
     """
     if run.dispatch_key is None:
         yield from _load(run, Wanted(ranges=run.ranges), loader=loader, lease=None, writers=writers)
@@ -92,8 +95,23 @@ def import_batches(
     for batch in run.ranges:
         if batch not in lease.held:
             yield BatchOutcome(range=batch, reason=_TAKEN)
+    if silence := _known_silence(store, account):
+        lease.give_back(silence)
+        for batch in lease.held:
+            yield BatchOutcome(range=batch, category=FailureCategory.API_UNAVAILABLE, reason=silence)
+        return
     wanted = Wanted(ranges=lease.held, increments=lease.increments, as_of=lease.as_of, in_wave=True)
     yield from _load(run, wanted, loader=loader, lease=lease, writers=writers)
+
+
+def _known_silence(store: WaveStore, account: str | None) -> str | None:
+    """The sentence of an outage that is known, unless it is time to ask again.
+
+    A run that waited in Dagster's queue when the outage began would find it out by itself, but where NetSuite hangs
+    only after minutes, and meanwhile hold a place that another company's run could have.
+    """
+    circuit = CLOSED if account is None else store.circuit(account)
+    return None if circuit.is_due(utc_now()) else circuit.waiting_for
 
 
 def _load(

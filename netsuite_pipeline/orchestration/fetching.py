@@ -29,8 +29,6 @@ from netsuite_pipeline.warehouse.errors import WarehouseError, warehouse_error
 from netsuite_pipeline.warehouse.missing_columns import ColumnMemory, account_of
 from netsuite_pipeline.warehouse.tables import import_tables
 from netsuite_pipeline.warehouse.watermarks import noted_deletions
-from netsuite_pipeline.waves.model import utc_now
-from netsuite_pipeline.waves.store import WaveStore
 
 
 def threads_for(client: NetSuiteClient) -> int:
@@ -75,8 +73,6 @@ class AccountFetch:
         with self.pipeline.client(concurrency=share, tell=self.tell) as client, self.pipeline.engine() as engine:
             memory = ColumnMemory(engine, account=account_of(settings), record_type=self.record_type)
             try:
-                if wanted.in_wave:
-                    _refuse_during_outage(engine, account_of(settings))
                 view = view_of_account(self.record_type, memory=memory, queries=client, claimant=self.run_id)
                 record_type = replace(view.record_type, edition=edition_for(engine, self.record_type))
                 increments = self._with_notes(engine, wanted.increments)
@@ -152,14 +148,3 @@ class AccountFetch:
     ) -> Iterator[FailedBatch]:
         for batch in ranges:
             yield FailedBatch(record_type=self.record_type, range=batch, category=category, reason=str(error))
-
-
-def _refuse_during_outage(engine: Engine, account: str) -> None:
-    """Unavailable if the dispatcher knows that NetSuite does not answer, and it is not time to ask again.
-
-    A run that waited in Dagster's queue when the outage began would find it out by itself, but where NetSuite hangs
-    only after minutes, and meanwhile hold a place that another company's run could have.
-    """
-    circuit = WaveStore(engine).circuit(account)
-    if circuit.waiting_for and not circuit.is_due(utc_now()):
-        raise Unavailable(circuit.waiting_for)

@@ -19,6 +19,7 @@ from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.warehouse.adoption import lacking_columns
 from netsuite_pipeline.warehouse.ledger import Ledger
 from netsuite_pipeline.warehouse.loader import BatchLoader
+from netsuite_pipeline.warehouse.missing_columns import account_of
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.store import WaveStore
@@ -97,7 +98,14 @@ class WarehouseIOManager(dg.IOManager):
             # SQLite has one writer at a time.
             writers = 1 if engine.dialect.name == "sqlite" else settings.warehouse_writers
             limits = Limits.of(settings, self._catalog)
-            imported = import_batches(run, loader=loader, store=WaveStore(engine), limits=limits, writers=writers)
+            imported = import_batches(
+                run,
+                loader=loader,
+                store=WaveStore(engine),
+                limits=limits,
+                writers=writers,
+                account=account_of(settings),
+            )
             # An error below would keep the generator, and with it heartbeat and read-ahead, alive in its traceback.
             with closing(imported):
                 for outcome in imported:

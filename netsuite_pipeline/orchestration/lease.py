@@ -62,6 +62,10 @@ class Lease:
 
         return complete
 
+    def give_back(self, reason: str) -> None:
+        """Gives all of them back unread: they are due as before, and this attempt does not count."""
+        self._store.give_back(self._dispatch_key, run_id=self._run_id, reason=reason, now=utc_now())
+
     def fail(self, batch: BatchRange, *, category: FailureCategory, reason: str) -> None:
         """Notes that a batch failed; the failure policy decides whether and when it is tried again."""
         now = utc_now()

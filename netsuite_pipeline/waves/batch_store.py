@@ -117,6 +117,26 @@ class BatchStore(SizingStore):
                 f"Batch {batch.key} of dispatch {dispatch_key} was taken from run {run_id}; its rows are not committed."
             )
 
+    def give_back(self, dispatch_key: str, *, run_id: str, reason: str, now: dt.datetime) -> int:
+        """Has every batch that the run still holds tried again when NetSuite answers, as often as before: the run asked
+        for none of them. Returns their number.
+        """
+        statement = (
+            update(wave_batches)
+            .where(_ROW.dispatch_key == dispatch_key, _ROW.run_id == run_id, _ROW.status == BatchStatus.PROCESSING)
+            .values(
+                status=BatchStatus.RETRYING,
+                not_before=now,
+                # `attempt` never goes back, because dispatch keys contain it.
+                max_retries=_ROW.max_retries + 1,
+                failed_at=now,
+                failure_category=FailureCategory.API_UNAVAILABLE,
+                failure_reason=fit_reason(reason),
+                updated_at=now,
+            )
+        )
+        return self._transactions.run(lambda connection: connection.execute(statement).rowcount)
+
     def fail_batch(
         self,
         *,

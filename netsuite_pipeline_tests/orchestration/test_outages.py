@@ -168,10 +168,13 @@ def test_runs_that_begin_during_an_outage_end_at_once_and_those_launched_by_hand
     instance: dg.DagsterInstance,
     store: WaveStore,
     job_id: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     dispatched = runs(tick())
     store.save_circuit(ACCOUNT, CLOSED.unanswered("HTTP 503", utc_now()))
-    before = requests(sandbox)
+    # Not even where batches are never tried again.
+    monkeypatch.setenv("WAVE_RETRY_API_ERRORS", "false")
+    before, planned = requests(sandbox), store.batches(job_id)[0].max_retries
     for request in dispatched:
         assert "NetSuite has not answered since" in error_of(run_request(definitions, instance, request))
     assert requests(sandbox) == before
@@ -179,6 +182,8 @@ def test_runs_that_begin_during_an_outage_end_at_once_and_those_launched_by_hand
     assert {(batch.status, batch.failure_category) for batch in tried} == {
         (BatchStatus.RETRYING, FailureCategory.API_UNAVAILABLE)
     }
+    # The attempt does not count, because nothing was tried.
+    assert {batch.max_retries for batch in tried} == {planned + 1}
 
     assert run_batches(definitions, instance, "customer", [tried[0].range.key]).success
 
