@@ -24,6 +24,10 @@ _LISTENER = frozenset({_LOOK, _DEAF_FROM, _DEAF_UNTIL})
 _LOOK_EVERY = dt.timedelta(seconds=5)
 # A living run that was heard of just before the listener's last look cannot seem dead within this.
 _DEAF_AFTER = dt.timedelta(seconds=20)
+# Several attempts of a heartbeat, whose waits between them grow.
+_TOO_SHORT_TO_BE_HEARD = dt.timedelta(seconds=30)
+# A listener whose looks are always late must hear of a death in the end.
+_LONGEST_DEAF = dt.timedelta(seconds=600)
 
 
 class HeartbeatStore(JobStore):
@@ -39,7 +43,7 @@ class HeartbeatStore(JobStore):
         last = known.get(_LOOK)
         if last is not None and dt.timedelta() <= now - last < _LOOK_EVERY:
             return
-        gap = {_DEAF_FROM: last, _DEAF_UNTIL: now} if last is not None and now - last > _DEAF_AFTER else {}
+        gap = {_DEAF_FROM: _deaf_from(last, known), _DEAF_UNTIL: now} if last and now - last > _DEAF_AFTER else {}
         # Someone else who looks for the first time at this moment notes the same.
         with suppress(IntegrityError):
             self._transactions.run(lambda connection: _note(connection, {_LOOK: now, **gap}))
@@ -77,6 +81,16 @@ def _note(connection: Connection, moments: Mapping[str, dt.datetime]) -> None:
         changed = update(run_heartbeats).where(_ROW.run_id == run_id).values(heartbeat_at=moment)
         if connection.execute(changed).rowcount == 0:
             connection.execute(insert(run_heartbeats).values(run_id=run_id, heartbeat_at=moment))
+
+
+def _deaf_from(last: dt.datetime, known: Mapping[str, dt.datetime]) -> dt.datetime:
+    """Where the time begins in which nobody listened since `last`: with the one before, if hardly anyone can have been
+    heard between them.
+    """
+    began, ended = known.get(_DEAF_FROM), known.get(_DEAF_UNTIL)
+    if began is None or ended is None or last - ended >= _TOO_SHORT_TO_BE_HEARD or last - began >= _LONGEST_DEAF:
+        return last
+    return began
 
 
 def _audible(since: dt.datetime, now: dt.datetime, known: Mapping[str, dt.datetime]) -> dt.timedelta:

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from netsuite_pipeline.record_types.batch import BatchRange
 from netsuite_pipeline.record_types.catalog import Catalog
@@ -38,7 +37,7 @@ from netsuite_pipeline.waves.store import WaveStore
 
 # A planner asks NetSuite a handful of questions per record type; another one may have to wait that long.
 PLANNING_LOCK_SECONDS = 300.0
-# How often a plan is begun, if its lock is lost or left each time.
+# How often a plan is begun, if its lock is lost each time.
 _PLANS = 5
 
 _LOGGER = logging.getLogger(__name__)
@@ -91,11 +90,8 @@ def plan_job(
         finder=finder,
         owner=owner,
     )
-    anew = Retrying(
-        retry=retry_if_exception_type(LockLost), stop=stop_after_attempt(_PLANS), before_sleep=_report, reraise=True
-    )
     try:
-        return anew(planner.plan, job_id)
+        return _planned(planner, job_id)
     except Exception as error:
         # If the database is what went wrong, the dispatcher ends the job when it finds no planner any more.
         with suppress(DBAPIError):
@@ -103,6 +99,20 @@ def plan_job(
             if store.job(job_id).status is JobStatus.PLANNING:
                 store.fail_job(job_id, f"Planning failed: {error}", now=clock())
         raise
+
+
+def _planned(planner: "_Planner", job_id: str) -> JobPlan:
+    """Plans anew when the lock was lost on the way, or left: the latter as often as the client has the patience for."""
+    lost = 0
+    while True:
+        try:
+            return planner.plan(job_id)
+        except LockLost as error:
+            lost += not planner.lock.was_left
+            if lost == _PLANS:
+                raise
+            why = "NetSuite was away, and others could plan" if planner.lock.was_left else error
+            _LOGGER.warning("Planning import %s from the start: %s", job_id, why)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,11 +210,6 @@ def discover(
         locked = _LockedRegistry(registry=registry, lock=lock)
         settler = Settler(source=source, registry=locked, store=store, batch_size=batch_size)
         return settler.discover(record_type)
-
-
-def _report(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    _LOGGER.warning("Planning import %s from the start: %s", state.args[0], error)
 
 
 def _type_plan(record_type: str, level: int, answer: Settled | Unavailable) -> RecordTypePlan:

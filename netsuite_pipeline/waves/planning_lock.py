@@ -37,15 +37,17 @@ class PlanningLock:
         self._timeout = timeout
         self._holding = ExitStack()
         self._is_held: IsHeld = _never
+        self.was_left = False
 
     def __enter__(self) -> Self:
         hold = _on_sqlite if self._engine.dialect.name == "sqlite" else _on_server
         holding: AbstractContextManager[IsHeld] = hold(self._engine, self._timeout)
         self._is_held = self._holding.enter_context(holding)
+        self.was_left = False
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.leave()
+        self._close()
 
     def check(self) -> None:
         """LockLost if others may have planned since the block was entered."""
@@ -53,7 +55,11 @@ class PlanningLock:
             raise LockLost(_LOST)
 
     def leave(self) -> None:
-        """Lets others plan, e.g. when it takes long; `check` fails from then on."""
+        """Lets others plan, e.g. when it takes long; `check` fails from then on, and the lock `was_left`."""
+        self.was_left = True
+        self._close()
+
+    def _close(self) -> None:
         self._is_held = _never
         self._holding.close()
 

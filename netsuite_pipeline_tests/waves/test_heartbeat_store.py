@@ -75,6 +75,21 @@ def test_a_listener_that_always_looks_late_still_hears_a_silence(store: WaveStor
     assert 180 * SECOND <= store.silences()["run-1"] < 180 * SECOND + A_MOMENT
 
 
+def test_two_times_in_which_nobody_listened_with_a_moment_between_them_are_one(store: WaveStore) -> None:
+    for name, age in {"run-1": 92 * SECOND, DEAF_FROM: 90 * SECOND, DEAF_UNTIL: 30 * SECOND, LOOK: 26 * SECOND}.items():
+        store.beat(name, age=age)
+    store.listen()
+    assert store.silences()["run-1"] < 2 * SECOND + A_MOMENT
+
+
+def test_times_in_which_nobody_listened_do_not_grow_together_for_ever(store: WaveStore) -> None:
+    for name, age in {"run-1": 700 * SECOND, DEAF_FROM: 660 * SECOND, DEAF_UNTIL: 30 * SECOND}.items():
+        store.beat(name, age=age)
+    store.beat(LOOK, age=30 * SECOND)
+    store.listen()
+    assert store.silences()["run-1"] >= 600 * SECOND
+
+
 def test_a_listener_is_no_run(store: WaveStore) -> None:
     store.beat(LOOK, age=MINUTE)
     store.listen()

@@ -69,17 +69,18 @@ class Account:
 
 @dataclass
 class LosingAccount(Account):
-    """Makes the planner lose its lock so many `times` (None: always) when this type is asked for."""
+    """Makes the planner lose its lock, or leave it, so many `times` (None: always) when this type is asked for."""
 
     lock: PlanningLock | None = None
     asks: str = "customer"
     times: int | None = 1
+    leaves: bool = False
     meanwhile: Callable[[], object] = lambda: None
 
     def measure(self, record_type: str, from_id: int | None) -> Measured | Unavailable:
         if record_type == self.asks and self.lock and self.times != 0:
             self.times = self.times and self.times - 1
-            self.lock.leave()
+            (self.lock.leave if self.leaves else self.lock._close)()
             self.meanwhile()
         return super().measure(record_type, from_id)
 
@@ -88,6 +89,7 @@ class LosingAccount(Account):
 class Registry:
     kept: dict[str, list[BatchRange]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    identity: str | None = None
 
     def in_use(self, record_type: str) -> bool:
         return record_type in self.used
@@ -378,6 +380,12 @@ def test_a_plan_whose_lock_is_lost_changes_no_partition(store: WaveStore, regist
     assert "lock on planning batches was lost" in str(job.failure_reason)
 
 
+def test_a_plan_is_made_anew_as_often_as_its_lock_is_left(store: WaveStore, registry: Registry, limits: Limits) -> None:
+    lock = PlanningLock(store.engine, timeout=0)
+    account = LosingAccount(ids={"subsidiary": [1, 2]}, lock=lock, asks="subsidiary", times=20, leaves=True)
+    assert plan(store, account, registry, limits, names=["subsidiary"], lock=lock).saved
+
+
 def test_a_plan_whose_lock_is_lost_after_its_last_question_is_not_stored(
     store: WaveStore, account: Account, registry: Registry, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -385,7 +393,7 @@ def test_a_plan_whose_lock_is_lost_after_its_last_question_is_not_stored(
     cut = planning.plan_waves
 
     def losing(*arguments: Any, **named: Any) -> Any:
-        lock.leave()
+        lock._close()
         return cut(*arguments, **named)
 
     monkeypatch.setattr(planning, "plan_waves", losing)
