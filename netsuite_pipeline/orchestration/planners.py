@@ -23,7 +23,7 @@ def is_planner_gone(
     job: Job, *, instance: dg.DagsterInstance, store: WaveStore, outage_timeout: float, now: dt.datetime
 ) -> bool:
     """Whether nobody will finish the plan. `outage_timeout` seconds at most a planner waits for NetSuite."""
-    if now - job.created_at > _PLANNING + dt.timedelta(seconds=outage_timeout):
+    if is_planned_too_long(job, outage_timeout=outage_timeout, now=now):
         return True
     runs = _planning_runs(instance, job.job_id)
     if not runs:
@@ -39,6 +39,11 @@ def is_planner_gone(
         # By a person, after whom Dagster tries nothing again.
         return True
     return not last.dagster_run.is_complete_and_waiting_to_retry and now - _ended_at(last) > _NEXT_RUN
+
+
+def is_planned_too_long(job: Job, *, outage_timeout: float, now: dt.datetime) -> bool:
+    """Whether the job has been in planning for longer than anybody plans; all that is known of another instance's."""
+    return now - job.created_at > _PLANNING + dt.timedelta(seconds=outage_timeout)
 
 
 def _planning_runs(instance: dg.DagsterInstance, job_id: str) -> list[dg.RunRecord]:

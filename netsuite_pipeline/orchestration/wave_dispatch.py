@@ -1,21 +1,22 @@
 """One tick of the dispatcher: compare the wave tables with Dagster's runs, let the coordinator decide, act.
 
-Dagster is asked for the state of runs here and nowhere else. Deciding is `waves.coordinator`'s business, and
-every change of a batch is a guarded update in `waves.store`, so a tick may be cut off anywhere and repeated.
+What became of runs is found out in `deliveries`. Deciding is `waves.coordinator`'s business, and every change of a
+batch is a guarded update in `waves.store`, so a tick may be cut off anywhere and repeated.
 """
 
 import datetime as dt
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import dagster as dg
 
 from netsuite_pipeline.orchestration.colours import settle_colours
+from netsuite_pipeline.orchestration.deliveries import Deliveries
 from netsuite_pipeline.orchestration.names import import_job_name
 from netsuite_pipeline.orchestration.outages import SourceWatch
 from netsuite_pipeline.orchestration.partitions import PartitionRegistry
-from netsuite_pipeline.orchestration.planners import is_planner_gone
+from netsuite_pipeline.orchestration.planners import is_planned_too_long, is_planner_gone
 from netsuite_pipeline.orchestration.supervision import end_dead_runs
 from netsuite_pipeline.orchestration.tags import (
     DISPATCH,
@@ -25,12 +26,9 @@ from netsuite_pipeline.orchestration.tags import (
     RANGE_START,
     WAVE,
 )
-from netsuite_pipeline.record_types.failure import FailureCategory
 from netsuite_pipeline.tenant_name import tenant_of_process
 from netsuite_pipeline.waves.circuit import CLOSED, Circuit
 from netsuite_pipeline.waves.coordinator import decide
-from netsuite_pipeline.waves.dispatch_store import InFlight
-from netsuite_pipeline.waves.failure_policy import retry_at
 from netsuite_pipeline.waves.job_state import Decision, JobState, count_in_flight
 from netsuite_pipeline.waves.lanes import Precedence, beside_a_nightly, goes_first, makes_room_for, run_priority
 from netsuite_pipeline.waves.limits import Limits
@@ -77,6 +75,7 @@ class WaveDispatcher:
         self._declarations = declarations
         self._instance = instance
         self._registry = PartitionRegistry(instance).identity
+        self._deliveries = Deliveries(instance=instance, store=store, limits=limits, record_types=record_types)
         self._record_types = record_types
         self._store = store
         self._limits = limits
@@ -89,11 +88,9 @@ class WaveDispatcher:
         waiting = []
         launched = False
         jobs = self._store.open_jobs()
-        circuit = self._watch.look(utc_now()) if self._watch and jobs else CLOSED
-        # Nobody knows whether those of another instance ever go on.
-        ours = [job for job in jobs if not is_kept_elsewhere(job, self._registry)]
+        circuit = self._watch.look(utc_now()) if self._watch and jobs and not self._unfit else CLOSED
         for job in jobs:
-            requests, reason = self._advance_apart(job, circuit, precedence=goes_first(job, ours))
+            requests, reason = self._advance_apart(job, circuit, precedence=goes_first(job, jobs))
             launched = launched or bool(requests)
             yield from requests
             if reason:
@@ -114,15 +111,15 @@ class WaveDispatcher:
     def _advance(
         self, job: Job, circuit: Circuit, *, precedence: Precedence | None
     ) -> tuple[list[dg.RunRequest], str | None]:
-        # Its runs are unknown here and would be taken for deleted ones. A person's word that it is over ends it all the
-        # same: else one whose instance is gone would be under way for ever.
-        if is_kept_elsewhere(job, self._registry) and job.cancelled_at is None:
-            return [], kept_elsewhere(job)
-        if job.status is JobStatus.PLANNING and self._is_planner_gone(job, utc_now()):
+        elsewhere = is_kept_elsewhere(job, self._registry)
+        if job.status is JobStatus.PLANNING and self._is_planner_gone(job, utc_now(), elsewhere=elsewhere):
             status = JobStatus.FAILED if job.cancelled_at is None else JobStatus.CANCELLED
             reason = "Planning was interrupted; start the import again."
             self._store.finish_job(job.job_id, status=status, reason=reason, now=utc_now())
-        again = self._supervise(job.job_id)
+        # A person's word that it is over ends it all the same: else one whose instance is gone would never end.
+        if elsewhere and job.cancelled_at is None:
+            return [], kept_elsewhere(job)
+        again = self._deliveries.settle(job, elsewhere=elsewhere)
         # The failures that this found are of the past for what is decided now, and not of the future.
         now = utc_now()
         whole_level = not self._limits.coordination
@@ -193,8 +190,10 @@ class WaveDispatcher:
         known = (job.declarations, self._declarations)
         return job.status is JobStatus.RUNNING and None not in known and known[0] != known[1]
 
-    def _is_planner_gone(self, job: Job, now: dt.datetime) -> bool:
+    def _is_planner_gone(self, job: Job, now: dt.datetime, *, elsewhere: bool) -> bool:
         patience = self._limits.outage_timeout
+        if elsewhere and job.cancelled_at is None:
+            return is_planned_too_long(job, outage_timeout=patience, now=now)
         return is_planner_gone(job, instance=self._instance, store=self._store, outage_timeout=patience, now=now)
 
     def _are_colours_settled(self, job_id: str) -> bool:
@@ -204,58 +203,6 @@ class WaveDispatcher:
             # What was claimed has to be launched, whatever Dagster's event log says to a repair.
             _LOGGER.exception("Repairing the colours of import %s", job_id)
             return False
-
-    def _supervise(self, job_id: str) -> Sequence[Dispatch]:
-        """Settles what is in flight; returns the dispatches that Dagster has to be asked for again."""
-        undelivered = []
-        in_flight = self._store.in_flight(job_id)
-        known = self._runs([held.run_id for held in in_flight if held.run_id])
-        for held in in_flight:
-            if held.dispatch.record_type not in self._record_types:
-                reason = f"the daemon does not know record type {held.dispatch.record_type} any more"
-                self._store.release(held, reason=reason, retry_at=None, now=utc_now())
-                continue
-            run = known.get(held.run_id) if held.run_id else self._run_tagged(held.key)
-            if self._is_undelivered(held, run):
-                undelivered.append(held.dispatch)
-            elif run is None:
-                self._release(held, f"run {held.run_id} was deleted")
-            elif run.dagster_run.is_finished:
-                self._release(held, f"run {run.dagster_run.run_id} ended as {run.dagster_run.status.value}")
-            elif held.run_id is None:
-                self._store.record_delivery(held.key, run_id=run.dagster_run.run_id, now=utc_now())
-        return undelivered
-
-    def _is_undelivered(self, held: InFlight, run: dg.RunRecord | None) -> bool:
-        """Whether Dagster has to be asked (again): it has no run, or created one and never came to launch it."""
-        if run is None:
-            return held.run_id is None
-        return run.dagster_run.status is dg.DagsterRunStatus.NOT_STARTED
-
-    def _runs(self, run_ids: Sequence[str]) -> Mapping[str, dg.RunRecord]:
-        """The runs that have batches, by id; asked for together, because there may be as many as batches in flight."""
-        if not run_ids:
-            return {}
-        records = self._instance.get_run_records(dg.RunsFilter(run_ids=sorted(set(run_ids))))
-        return {record.dagster_run.run_id: record for record in records}
-
-    def _run_tagged(self, dispatch_key: str) -> dg.RunRecord | None:
-        """The run of a dispatch whose batches none has yet: the first with the tag, which re-executions carry, too."""
-        records = self._instance.get_run_records(dg.RunsFilter(tags={DISPATCH: dispatch_key}), limit=1, ascending=True)
-        return records[0] if records else None
-
-    def _release(self, held: InFlight, reason: str) -> None:
-        now = utc_now()
-        again = retry_at(
-            FailureCategory.UNKNOWN,
-            record_type=held.dispatch.record_type,
-            attempt=held.dispatch.attempt,
-            max_retries=max(batch.max_retries for batch in held.dispatch.batches),
-            dispatch_key=held.key,
-            limits=self._limits,
-            now=now,
-        )
-        self._store.release(held, reason=reason, retry_at=again, now=now)
 
 
 def _sentences(decision: Decision, room: str | None, stuck: Sequence[StuckWave]) -> str | None:

@@ -8,7 +8,8 @@ The rules, in the order of their rank:
    WAVE_INTER_WAVE_DELAY seconds have passed since. Between levels there is no delay: nothing is left in
    flight then.
 4. Batches that are due for another attempt go before new ones. Those that wait because NetSuite was away do not hold up
-   the next wave of their level: they go with it, or after the last one. Those whose run died go with fewer and fewer.
+   the next wave of their level: they go with it, or after the last one. Where nobody knows why they failed, fewer and
+   fewer of them share a run.
 Nothing is dispatched while the job is paused or NetSuite does not answer (`circuit`); a cancelled one ends when
 nothing is in flight any more.
 FEATURE_WAVE_COORDINATION=false lifts rules 2 and 3, not 1: everything that may run is dispatched at once, yet
@@ -189,8 +190,8 @@ def _has_room(group: Sequence[Batch], batch: Batch, most: RunSize) -> bool:
 
 
 def _company(batch: Batch, most: RunSize) -> int:
-    """How many batches the batch's next run may have. Fewer each time if its last run died without a word, and none
-    beside it in its last attempt: one batch that kills its process must not fail its neighbours.
+    """How many batches the batch's next run may have. Fewer each time if nobody knows why it failed, as when its run
+    died, and none beside it in its last attempt: one batch that kills its process must not fail its neighbours.
     """
     usual = max(most.increments, most.whole)
     if batch.failure_category is not FailureCategory.UNKNOWN or batch.status is not BatchStatus.RETRYING:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import ImportMode, Job, JobStatus
+from netsuite_pipeline.waves.ownership import is_kept_elsewhere
 
 NIGHTLY_PRIORITY = 10
 # Of so many seconds' worth of queue each batch is taken to be. Ten runs that twenty companies share take longer.
@@ -38,11 +39,11 @@ def run_priority(mode: ImportMode, *, ahead: int, now: dt.datetime) -> int:
 
 def goes_first(job: Job, open_jobs: Iterable[Job]) -> Precedence | None:
     """What a full import leaves room to, as long as it is under way and nobody holds it up; `open_jobs` are the
-    company's, oldest first.
+    company's, oldest first. Of those of another Dagster instance nobody knows whether they ever go on.
     """
     if job.mode is not ImportMode.FULL:
         return None
-    under_way = [one for one in open_jobs if _is_under_way(one)]
+    under_way = [one for one in open_jobs if _is_under_way(one) and not is_kept_elsewhere(one, job.registry)]
     nightly = next((one for one in under_way if one.mode is ImportMode.INCREMENTAL), None)
     if nightly is None:
         return None

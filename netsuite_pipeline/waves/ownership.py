@@ -16,5 +16,5 @@ def kept_elsewhere(job: Job) -> str:
     return (
         f"Import {job.job_id} belongs to another Dagster instance: it was planned with another DAGSTER_HOME, or before"
         " the storage in it was made anew. That instance's daemon carries it out. If it is gone:"
-        f" `netsuite-pipeline waves cancel {job.job_id}`, and then `waves retry` with the same."
+        f" `netsuite-pipeline waves cancel {job.job_id}`, and start a new import; it writes nothing that is there."
     )

@@ -56,8 +56,7 @@ class SetBack:
 
 class SetBackStore(ControlStore):
     """A person's second chances for batches. Refused, and nothing changes, where there is nothing to be tried again,
-    and while another `registry` than the caller's keeps the batches of a job under way; one that ended becomes the
-    caller's.
+    and if another `registry` than the caller's keeps the batches of the job.
 
     Callers hold the planning lock (`PlanningLock`), so that nobody takes `existing` partitions away meanwhile.
     """
@@ -134,10 +133,8 @@ def _locked(connection: Connection, job_id: str, registry: str | None) -> Job:
     if job.planned_at is None and not (job.status in OPEN_JOBS and _is_held(job)):
         what = "is still being planned" if job.status in OPEN_JOBS else "was never planned, start a new one"
         raise Refused(f"Import {job_id} has no batches to be tried again: it {what}.")
-    if job.status not in OPEN_JOBS:
-        connection.execute(update(import_jobs).where(this).values(registry=registry))
-    elif is_kept_elsewhere(job, registry):
-        raise Refused(f"{kept_elsewhere(job)} Use the command there.")
+    if is_kept_elsewhere(job, registry):
+        raise Refused(kept_elsewhere(job))
     return job
 
 

@@ -47,7 +47,8 @@ class StuckWave:
         )
         if not self.in_flight:
             return (
-                f"{said}, and nothing of it is in flight: is dagster-daemon running, and the sensor wave_dispatcher on?"
+                f"{said}, and nothing of it is in flight: is dagster-daemon running, with the DAGSTER_HOME that the"
+                " import was planned with, and the sensor wave_dispatcher on?"
             )
         return (
             f"{said}, with {self.in_flight} batches in flight. If their runs hang, terminate them in the Dagster UI;"

@@ -1,5 +1,6 @@
 """Two Dagster instances on one warehouse, by mistake: one carries an import out, the other leaves it alone."""
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -81,36 +82,56 @@ def test_the_import_of_another_instance_is_left_alone_and_named(
     assert store.batches(job_id) == before
 
 
-def test_the_plan_of_another_instance_is_not_given_up(
-    instance: dg.DagsterInstance, other: dg.DagsterInstance, look: Look, store: WaveStore
+@pytest.mark.parametrize(("days", "status"), [(0, JobStatus.PLANNING), (2, JobStatus.FAILED)])
+def test_the_plan_of_another_instance_is_given_up_when_nobody_plans_that_long(
+    instance: dg.DagsterInstance,
+    other: dg.DagsterInstance,
+    look: Look,
+    store: WaveStore,
+    days: int,
+    status: JobStatus,
 ) -> None:
-    registry = PartitionRegistry(instance).identity
-    created = {"record_types": ["customer"], "with_dependencies": False, "trigger": "cli", "registry": registry}
-    store.create_job("planned", now=utc_now().replace(year=2020), **created)  # type: ignore[arg-type]
+    store.create_job(
+        "planned",
+        record_types=["customer"],
+        with_dependencies=False,
+        trigger="cli",
+        registry=PartitionRegistry(instance).identity,
+        now=utc_now() - dt.timedelta(days=days),
+    )
+    store.beat("planned", age=dt.timedelta(minutes=1))
     look(other)
-    assert store.job("planned").status is JobStatus.PLANNING
+    assert store.job("planned").status is status
 
 
-def test_what_another_instance_has_under_way_is_neither_retried_nor_reset_here(
+def test_what_belongs_to_another_instance_is_neither_retried_nor_reset_here(
     other: dg.DagsterInstance, job_id: str, limits: Limits, store: WaveStore
 ) -> None:
     registry = PartitionRegistry(other)
-    with pytest.raises(Refused, match="belongs to another Dagster instance"):
-        retry_job(job_id, store=store, registry=registry, limits=limits, now=utc_now())
-    with pytest.raises(Refused, match="belongs to another Dagster instance"):
-        reset_wave(job_id, 1, store=store, registry=registry, limits=limits, now=utc_now())
+    for _ in range(2):
+        with pytest.raises(Refused, match="belongs to another Dagster instance"):
+            retry_job(job_id, store=store, registry=registry, limits=limits, now=utc_now())
+        with pytest.raises(Refused, match="start a new import"):
+            reset_wave(job_id, 1, store=store, registry=registry, limits=limits, now=utc_now())
+        store.fail_job(job_id, "for the second time", now=utc_now())
 
 
-def test_an_import_whose_instance_is_gone_is_cancelled_and_goes_on_here(
-    instance: dg.DagsterInstance, other: dg.DagsterInstance, job_id: str, limits: Limits, look: Look, store: WaveStore
+@pytest.mark.parametrize(("silence", "status"), [(0, JobStatus.RUNNING), (60, JobStatus.CANCELLED)])
+def test_a_cancelled_import_of_another_instance_ends_when_its_runs_are_silent(
+    other: dg.DagsterInstance, job_id: str, look: Look, store: WaveStore, silence: int, status: JobStatus
 ) -> None:
+    for held in store.in_flight(job_id):
+        store.beat(str(held.run_id), age=dt.timedelta(seconds=silence))
     store.cancel(job_id, now=utc_now())
-    look(other)
+    assert all(isinstance(answer, dg.SkipReason) for answer in look(other))
+    assert store.job(job_id).status is status
+
+
+def test_a_cancelled_import_whose_instance_died_before_it_launched_a_run_ends(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, other: dg.DagsterInstance, look: Look, store: WaveStore
+) -> None:
+    job_id = plan(definitions, instance, "customer").run_id
+    look(instance)
+    store.cancel(job_id, now=utc_now())
+    assert all(isinstance(answer, dg.SkipReason) for answer in look(other))
     assert store.job(job_id).status is JobStatus.CANCELLED
-    # Its batches are planned here, too.
-    ranges = [batch.range for batch in store.batches(job_id)]
-    PartitionRegistry(other).apply("customer", add=ranges, remove=[])
-
-    retry_job(job_id, store=store, registry=PartitionRegistry(other), limits=limits, now=utc_now())
-
-    assert ("due for another attempt" in said(look(other)), "belongs to" in said(look(instance))) == (True, True)

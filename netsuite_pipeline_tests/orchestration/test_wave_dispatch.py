@@ -233,6 +233,17 @@ def test_a_dispatch_that_never_became_a_run_is_asked_for_again_with_the_same_key
     assert [one.run_key for one in tick()] == [one.run_key for one in tick()]
 
 
+@pytest.mark.parametrize("unfit", [None, "no credentials"])
+def test_a_cancelled_import_does_not_wait_for_a_run_that_was_never_launched(
+    tick: Tick, dispatcher: WaveDispatcher, store: WaveStore, job_id: str, unfit: str | None
+) -> None:
+    tick()
+    store.cancel(job_id, now=utc_now())
+    dispatcher._unfit = unfit
+    assert tick() == []
+    assert store.job(job_id).status is JobStatus.CANCELLED
+
+
 def test_a_run_that_was_created_and_never_launched_is_asked_for_again(
     tick: Tick, definitions: dg.Definitions, instance: dg.DagsterInstance, job_id: str
 ) -> None:
