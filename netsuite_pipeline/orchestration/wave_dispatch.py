@@ -38,6 +38,10 @@ from netsuite_pipeline.waves.sizing import Sizing, is_due, resized, seen_since
 from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline.waves.stuck import StuckWave, activity_of_state, stuck_waves
 
+# Dagster writes an event for each batch of a run that it creates, 16 ms each, and creates the runs of a look side by
+# side: the fewer they are, the sooner the first one begins. Companies wait for the same threads.
+_BATCHES_A_LOOK = 150
+
 # Runs may import with the daemon's declarations, and a column that only the import's planner knows would stay empty.
 _DECLARED_OTHERWISE = (
     "The daemon was started with other declarations of record types than this import: RECORD_TYPES_FILE is another"
@@ -143,7 +147,8 @@ class WaveDispatcher:
         if self._unfit:
             return [], self._unfit
         wanted = [dispatch for dispatch in (*again, *claimed) if dispatch.record_type in self._record_types]
-        requests = list(_run_requests(wanted, job, ahead=count_in_flight(state.waves), now=now))
+        asked = _for_a_look(wanted)
+        requests = list(_run_requests(asked, job, ahead=count_in_flight(state.waves), now=now))
         return requests, _sentences(decision, room, self._stuck(state))
 
     def _limits_now(self, state: JobState, precedence: Precedence | None) -> tuple[Limits, str | None]:
@@ -223,6 +228,16 @@ def _is_begun(state: JobState) -> bool:
     if any(wave.status is not WaveStatus.PENDING for wave in state.waves):
         return True
     return any(batch.status is not BatchStatus.PENDING for wave in state.waves for batch in wave.batches)
+
+
+def _for_a_look(dispatches: Sequence[Dispatch]) -> Iterator[Dispatch]:
+    """The first of them. The others are claimed, and asked for by the next looks as those without a run are."""
+    batches = 0
+    for dispatch in dispatches:
+        if batches and batches + len(dispatch.batches) > _BATCHES_A_LOOK:
+            return
+        batches += len(dispatch.batches)
+        yield dispatch
 
 
 def _run_requests(dispatches: Iterable[Dispatch], job: Job, *, ahead: int, now: dt.datetime) -> Iterator[dg.RunRequest]:

@@ -220,6 +220,17 @@ def test_runs_that_died_take_the_size_down_at_once_and_only_once(
         assert [one.size for one in store.sizings(job_id)] == [WAVE_SIZE // 2]
 
 
+def test_what_dagster_could_not_create_soon_is_asked_for_by_the_next_looks(
+    tick: Tick, store: WaveStore, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wave_dispatch, "_BATCHES_A_LOOK", RUN_BATCHES)
+    first = tick()
+    assert len(first) == 1
+    assert _statuses(store, job_id).count(BatchStatus.DISPATCHED) == WAVE_SIZE
+    # Dagster has none of them yet, so the first is asked for again.
+    assert [one.run_key for one in tick()] == [first[0].run_key]
+
+
 def test_a_wave_in_flight_leaves_no_room_for_more(
     tick: Tick, definitions: dg.Definitions, instance: dg.DagsterInstance, store: WaveStore, job_id: str
 ) -> None:
