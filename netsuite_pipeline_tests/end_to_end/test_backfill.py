@@ -23,7 +23,7 @@ def test_backfills_from_the_ui_are_complete_and_a_failed_batch_alone_is_red(
     assert len(customers) > 5
 
     # Three levels of them; each run costs seconds to start.
-    chosen = CATALOG.select(["sales_order"], dependencies=True)
+    chosen = CATALOG.select(["project"], dependencies=True)
     assert backfill(server, [record_type.name for record_type in chosen]) == "COMPLETED_SUCCESS"
 
     engine = connect(stack.environment["WAREHOUSE_URL"])

@@ -99,7 +99,7 @@ def test_otherwise_the_batch_size_is_right(some: list[Ledger]) -> None:
 
 def test_runs_of_one_or_two_batches_ask_for_more_batches_per_run() -> None:
     small = [ledger(number, run=f"run {number // 2}") for number in range(10)]
-    assert _advised(small) == "5 runs imported 10 batches, and each takes seconds to start: raise RUN_BATCHES."
+    assert "5 runs imported 10 batches, and each takes seconds to start: raise RUN_BATCHES" in _advised(small)
 
 
 @pytest.mark.parametrize(
