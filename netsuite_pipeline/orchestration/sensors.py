@@ -28,7 +28,7 @@ from netsuite_pipeline.settings import Settings, SettingsError
 from netsuite_pipeline.warehouse.missing_columns import account_of
 from netsuite_pipeline.warehouse.schema import ensure_tables
 from netsuite_pipeline.waves.change_planning import Unavailable
-from netsuite_pipeline.waves.errors import PlanError
+from netsuite_pipeline.waves.errors import PlanError, PlanningBusy
 from netsuite_pipeline.waves.limits import Limits
 from netsuite_pipeline.waves.model import utc_now
 from netsuite_pipeline.waves.planner import RangePlan
@@ -119,8 +119,6 @@ def build_discovery_sensor(catalog: Catalog) -> dg.SensorDefinition:
 
 def _discover(context: dg.SensorEvaluationContext, catalog: Catalog, pipeline: PipelineResource) -> str:
     """Goes on with the record type after the one in the cursor; returns what was found, as a sentence."""
-    names = catalog.names
-    start = names.index(context.cursor) + 1 if context.cursor in names else 0
     batch_size = pipeline.settings().batch_size
     found: list[str] = []
     with pipeline.engine() as engine:
@@ -132,12 +130,16 @@ def _discover(context: dg.SensorEvaluationContext, catalog: Catalog, pipeline: P
         ):
             queries = MeteredQueries(client, cancelled)
             source = NetSuiteSource(queries=queries, catalog=catalog, batch_size=batch_size)
-            for name in names[start:]:
+            for name in _left(context.cursor, catalog):
+                before = context.cursor
                 # Before asking, so that a type that cannot be counted does not keep the next tick from the others.
-                context.update_cursor(name)
+                context.update_cursor(f"{name} {catalog.digest}")
                 try:
                     plan = discover(name, source=source, registry=registry, store=store, batch_size=batch_size)
                     found.append(_found(name, plan))
+                except PlanningBusy:
+                    context.update_cursor(before)
+                    raise
                 except _OF_ONE_TYPE as error:
                     found.append(f"{name} failed ({error})")
                 if cancelled.is_set():
@@ -155,6 +157,13 @@ def _set_after(seconds: float) -> Iterator[threading.Event]:
         yield event
     finally:
         timer.cancel()
+
+
+def _left(cursor: str | None, catalog: Catalog) -> Sequence[str]:
+    """The record types after the one in the cursor; all of them if they were declared otherwise then."""
+    name, _, digest = (cursor or "").partition(" ")
+    names = catalog.names
+    return names[names.index(name) + 1 :] if digest == catalog.digest and name in names else names
 
 
 def _finished_at(cursor: str | None, catalog: Catalog) -> dt.datetime | None:

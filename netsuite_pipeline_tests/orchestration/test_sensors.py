@@ -16,6 +16,7 @@ from netsuite_pipeline.record_types.catalog import Catalog
 from netsuite_pipeline.sandbox.faults import Fault, FaultKind
 from netsuite_pipeline.sandbox.server import SandboxServer
 from netsuite_pipeline.settings import Settings
+from netsuite_pipeline.waves.planning_lock import PlanningLock
 from netsuite_pipeline.waves.store import WaveStore
 from netsuite_pipeline_tests.orchestration.runs import batches, plan
 
@@ -127,10 +128,29 @@ def test_a_type_that_cannot_be_counted_does_not_keep_the_next_tick_from_the_othe
     sandbox.faults.add(Fault(kind=FaultKind.GATEWAY_TIMEOUT, times=None, match="FROM customer "))
     sandbox.faults.add(Fault(kind=FaultKind.GATEWAY_TIMEOUT, times=None, match="FROM customer"))
     first = _evaluate(definitions, instance, "batch_discovery")
-    assert first.cursor == "customer"
+    assert first.cursor == f"customer {CATALOG.digest}"
     assert batches(instance, "sales_order") == []
     _discover(definitions, instance, cursor=first.cursor)
     assert batches(instance, "sales_order")
+
+
+def test_a_round_that_began_with_other_declarations_begins_anew(
+    definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    _discover(definitions, instance, cursor=f"{CATALOG.names[-2]} other declarations")
+    assert all(batches(instance, name) for name in CATALOG.names)
+
+
+def test_a_type_for_which_another_planner_was_at_work_is_not_left_out(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, store: WaveStore
+) -> None:
+    cursor = f"{CATALOG.names[-2]} {CATALOG.digest}"
+    with PlanningLock(store.engine, timeout=0):
+        data = _evaluate(definitions, instance, "batch_discovery", cursor=cursor)
+    assert "Another process is planning" in str(data.skip_message)
+    _discover(definitions, instance, cursor=data.cursor)
+    assert batches(instance, CATALOG.names[-1])
+    assert not batches(instance, CATALOG.names[0])
 
 
 def test_missing_settings_are_a_reason_to_skip(
