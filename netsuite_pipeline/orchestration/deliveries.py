@@ -1,6 +1,7 @@
 """What became of the dispatches in flight: whether Dagster has a run for each, and whether that is over.
 
-Dagster is asked for the state of runs here and nowhere else. What is dispatched is decided elsewhere.
+Runs whose process is gone are ended in `supervision`, those that plan are looked at in `planners`. What is dispatched
+is decided in `waves.coordinator`.
 """
 
 from collections.abc import Collection, Mapping, Sequence

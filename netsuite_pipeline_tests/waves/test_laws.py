@@ -295,6 +295,15 @@ class Coordination(RuleBasedStateMachine):
         run = self.runs[data.draw(st.sampled_from(sorted(one for one, run in self.runs.items() if run.held)))]
         self.report_next(run, None if good else FailureCategory(category))
 
+    @precondition(lambda self: any(run.held for run in self.runs.values()))
+    @rule(data=st.data())
+    def give_back(self, data: st.DataObject) -> None:
+        """A run gives back what it has, because NetSuite is known to be away, perhaps long after it was given up."""
+        run = self.runs[data.draw(st.sampled_from(sorted(one for one, run in self.runs.items() if run.held)))]
+        given = self.store.give_back(run.key, run_id=run.run_id, reason="away", now=self.now)
+        assert given == (0 if run.lost else len(run.held))
+        run.held = []
+
     @rule(failing=st.sampled_from([0, 1, 3]))
     def work_on(self, failing: int) -> None:
         """All that is queued starts, and every run reports; the last batches of the first `failing` fail for good."""

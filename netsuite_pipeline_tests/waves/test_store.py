@@ -387,6 +387,7 @@ def test_a_run_whose_batches_were_released_cannot_change_them_any_more(
         retry_at=None,
         now=now,
     )
+    assert store.give_back(dispatch.key, run_id="run-1", reason="late", now=now) == 0
     assert store.start_batches(dispatch.key, ranges(dispatch), run_id="run-1", now=now).ranges == ()
     assert dispatches(store, limits, now) == ()
     again = claimed(store, limits, now + SECOND)
